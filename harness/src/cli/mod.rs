@@ -1,0 +1,45 @@
+//! The command line: one file a verb. What was typed ends here; the library takes what it means.
+
+mod check;
+mod exit;
+mod router;
+mod sim;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use exit::Exit;
+
+/// Load and chaos for LLM endpoints: replay real traffic, break the path, prove that the service held.
+#[derive(Debug, Parser)]
+#[command(name = "squall", version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Check(check::Args),
+    Router(router::Args),
+    Sim(sim::Args),
+}
+
+/// Parses the command line, carries it out, and maps the result to an exit code.
+pub(crate) fn main() -> ExitCode {
+    let result = match Cli::parse().verb {
+        Verb::Check(args) => check::run(&args),
+        Verb::Router(args) => router::run(&args),
+        Verb::Sim(args) => sim::run(&args),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            // Nothing is left to tell when stderr is closed too.
+            let _ = writeln!(anstream::stderr(), "error: {error:#}");
+            Exit::CouldNotRun.into()
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Which request an attempt serves, and what its attempts did: the join of the two ledgers, live.
+//!
+//! The load generator opens a request and closes it; the proxies report the attempts between. A
+//! gateway may drop headers, so a request carries its identity twice: in [`REQUEST_HEADER`] and as
+//! a tag at the end of its last user message.
+//!
+//! Invariant: a proxy reports before it writes. Whatever a client has seen, the join knows already.
+
+use std::collections::{HashMap, VecDeque};
+
+use memchr::memmem;
+use parking_lot::Mutex;
+
+use crate::name::{NodeName, RequestId};
+
+/// The header in which the load generator sends the request's identity.
+pub const REQUEST_HEADER: &str = "x-squall-request";
+/// The header in which a gateway may say how many attempts it made for this answer.
+pub const ATTEMPTS_HEADER: &str = "x-squall-attempts";
+
+/// Finished requests that are remembered, so that an attempt made after the end is known as such.
+const REMEMBERED: usize = 65_536;
+const SHARDS: usize = 16;
+const TAG_OPEN: &str = "(ref sq-";
+
+/// The tag that makes the last user message of request `id` unique in this run (`run` is the seed).
+pub fn tag(run: u64, id: RequestId) -> String {
+    format!("{TAG_OPEN}{run:x}-{:x})", id.0)
+}
+
+/// Finds the tag of a request of this run in a request body, the last one where there are several.
+pub fn find_tag(run: u64, body: &[u8]) -> Option<RequestId> {
+    let at = memmem::rfind(body, TAG_OPEN.as_bytes())?;
+    let rest = &body[at + TAG_OPEN.len()..];
+    let end = memchr::memchr(b')', rest)?;
+    let (seed, id) = std::str::from_utf8(&rest[..end]).ok()?.split_once('-')?;
+    (u64::from_str_radix(seed, 16).ok()? == run).then_some(())?;
+    u64::from_str_radix(id, 16).ok().map(RequestId)
+}
+
+/// What the proxies saw of one request until it ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Joined {
+    /// Attempts that reached a node.
+    pub attempts: u32,
+    /// The node whose answer was passed on last.
+    pub node: Option<NodeName>,
+    /// A verdict other than pass touched an attempt, or its node died under it.
+    pub touched: bool,
+    /// A node sent the final marker of a stream, or a whole answer without streaming.
+    pub genuine_marker: bool,
+}
+
+/// An attempt's place among those of its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seat {
+    /// 0 for the first attempt of the request that the harness saw, 1 for the next.
+    pub ordinal: u32,
+    /// The client had its end already when this attempt came.
+    pub after_end: bool,
+}
+
+#[derive(Default)]
+struct Shard {
+    open: HashMap<RequestId, Joined>,
+    /// Attempts so far of requests that ended, and the order in which to forget them.
+    ended: HashMap<RequestId, u32>,
+    order: VecDeque<RequestId>,
+}
+
+impl Shard {
+    fn remember(&mut self, id: RequestId, attempts: u32) {
+        if self.ended.insert(id, attempts).is_none() {
+            self.order.push_back(id);
+        }
+        if self.order.len() > REMEMBERED / SHARDS
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ended.remove(&oldest);
+        }
+    }
+}
+
+/// The live join, shared by the load generator and every proxy.
+#[derive(Default)]
+pub struct Correlator {
+    shards: [Mutex<Shard>; SHARDS],
+}
+
+impl Correlator {
+    /// A join without requests.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn shard(&self, id: RequestId) -> &Mutex<Shard> {
+        &self.shards[(id.0 % SHARDS as u64) as usize]
+    }
+
+    /// The load generator is about to send `id`.
+    pub fn begin(&self, id: RequestId) {
+        self.shard(id).lock().open.insert(id, Joined::default());
+    }
+
+    /// An attempt for `id` reached a node's proxy.
+    pub fn attempt(&self, id: RequestId) -> Seat {
+        let mut shard = self.shard(id).lock();
+        if let Some(joined) = shard.open.get_mut(&id) {
+            joined.attempts += 1;
+            return Seat { ordinal: joined.attempts - 1, after_end: false };
+        }
+        let attempts = shard.ended.get(&id).copied().unwrap_or_default();
+        shard.remember(id, attempts + 1);
+        Seat { ordinal: attempts, after_end: true }
+    }
+
+    /// A fault's verdict, or the death of its node, touched an attempt of `id`.
+    pub fn touch(&self, id: RequestId) {
+        self.update(id, |joined| joined.touched = true);
+    }
+
+    /// The response of `node` is about to be passed on.
+    pub fn answered(&self, id: RequestId, node: &NodeName) {
+        self.update(id, |joined| joined.node = Some(node.clone()));
+    }
+
+    /// The node's own final marker is about to be passed on.
+    pub fn marker(&self, id: RequestId) {
+        self.update(id, |joined| joined.genuine_marker = true);
+    }
+
+    /// The client's exchange ended; what its attempts did until now.
+    pub fn finish(&self, id: RequestId) -> Joined {
+        let mut shard = self.shard(id).lock();
+        let joined = shard.open.remove(&id).unwrap_or_default();
+        shard.remember(id, joined.attempts);
+        joined
+    }
+
+    fn update(&self, id: RequestId, change: impl FnOnce(&mut Joined)) {
+        if let Some(joined) = self.shard(id).lock().open.get_mut(&id) {
+            change(joined);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_found_again_in_a_body_and_only_by_its_run() {
+        let body = format!(r#"{{"messages":[{{"content":"hello {}"}}]}}"#, tag(7, RequestId(300)));
+        assert_eq!(find_tag(7, body.as_bytes()), Some(RequestId(300)));
+        assert_eq!(find_tag(8, body.as_bytes()), None);
+        assert_eq!(find_tag(7, b"(ref sq-7-zz)"), None);
+        assert_eq!(find_tag(7, b"(ref sq-7-1"), None);
+    }
+
+    #[test]
+    fn attempts_before_and_after_the_end_are_told_apart() {
+        let join = Correlator::new();
+        let id = RequestId(1);
+        join.begin(id);
+        assert_eq!(join.attempt(id), Seat { ordinal: 0, after_end: false });
+        join.touch(id);
+        assert_eq!(join.attempt(id), Seat { ordinal: 1, after_end: false });
+        join.answered(id, &"b".into());
+        join.marker(id);
+        let joined = join.finish(id);
+        assert_eq!(
+            joined,
+            Joined { attempts: 2, node: Some("b".into()), touched: true, genuine_marker: true }
+        );
+        assert_eq!(join.attempt(id), Seat { ordinal: 2, after_end: true });
+    }
+}

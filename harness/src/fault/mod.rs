@@ -1,0 +1,199 @@
+//! Faults: what a plugin may decide, and what it may ask of the world.
+//!
+//! The guest decides, the host acts. A [`Fault`] returns verdicts; the proxy carries them out and
+//! the host undoes them. No WebAssembly here: `wasm.rs` alone names wasmtime.
+
+mod engine;
+mod verdict;
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::clock::Nanos;
+use crate::name::{AttemptId, NodeName, RequestId};
+
+pub use engine::{AttemptFaults, Engine, Tally};
+pub use verdict::{Canned, ConnectVerdict, EventVerdict, RequestVerdict, ResponseVerdict, Verdict};
+
+/// The hooks a fault wants called. A hook not asked for costs nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "the interface's flags, one to one")]
+pub struct Hooks {
+    /// Called when a connection is accepted.
+    pub connect: bool,
+    /// Called when a request has arrived whole.
+    pub request: bool,
+    /// Called when the node's response head has arrived.
+    pub response: bool,
+    /// Called for each SSE event of the node's response.
+    pub event: bool,
+    /// Called when the attempt has ended.
+    pub finish: bool,
+    /// Called every 10 ms while the fault is on.
+    pub tick: bool,
+}
+
+/// One attempt, as a fault sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Dense and unique within the run.
+    pub id: AttemptId,
+    /// The node it was sent to.
+    pub node: NodeName,
+    /// The load generator's request it serves, where that could be told.
+    pub request: Option<RequestId>,
+    /// 0 for the first attempt of that request that the harness saw, 1 for the next.
+    pub ordinal: u32,
+    /// When it arrived at the proxy.
+    pub at: Nanos,
+}
+
+/// The head of a request, and what its body says of itself.
+#[derive(Clone, Debug)]
+pub struct RequestHead {
+    /// `POST`.
+    pub method: http::Method,
+    /// The path with its query, as sent.
+    pub path: String,
+    /// The headers, in the order in which they came.
+    pub headers: http::HeaderMap,
+    /// The `model` that the body names; empty when it names none.
+    pub model: String,
+    /// The body asks for a stream.
+    pub streaming: bool,
+    /// The body's size.
+    pub body_bytes: u64,
+}
+
+/// The head of a response.
+#[derive(Clone, Debug)]
+pub struct ResponseHead {
+    /// Status code.
+    pub status: http::StatusCode,
+    /// The headers.
+    pub headers: http::HeaderMap,
+}
+
+/// What the faults on one attempt decided together: delays added up, and the first verdict that
+/// was neither pass nor delay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruling<V> {
+    /// The sum of all delays, to be slept before `verdict` is carried out.
+    pub delay: Duration,
+    /// Never a delay.
+    pub verdict: V,
+}
+
+/// Why a plugin's call did not return: names the plugin and the hook.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("plugin `{plugin}` failed in `{hook}`: {kind}")]
+pub struct Trap {
+    /// The plugin, as the scenario names it.
+    pub plugin: String,
+    /// The hook that was being called.
+    pub hook: &'static str,
+    /// What went wrong.
+    pub kind: TrapKind,
+}
+
+/// How a plugin's call failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TrapKind {
+    /// The call's fuel was used up.
+    #[error("it used up its {0} units of fuel (an endless loop?)")]
+    Fuel(u64),
+    /// The epoch backstop.
+    #[error("it did not return within {}", humantime::format_duration(*.0))]
+    Deadline(Duration),
+    /// The memory cap.
+    #[error("it asked for more than its {} MiB of memory", .0 / (1 << 20))]
+    Memory(u64),
+    /// Anything else that WebAssembly calls a trap.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// A fault, whatever it is written in. One instance a fault of the scenario: it may keep state.
+pub trait Fault: Send {
+    /// The hooks it asked for when it was configured.
+    fn hooks(&self) -> Hooks;
+    /// A connection was accepted.
+    fn connect(&mut self, call: &Call<'_>) -> Result<ConnectVerdict, Trap>;
+    /// A request arrived.
+    fn request(&mut self, call: &Call<'_>, head: &RequestHead) -> Result<RequestVerdict, Trap>;
+    /// The node's response head arrived.
+    fn response(&mut self, call: &Call<'_>, head: &ResponseHead) -> Result<ResponseVerdict, Trap>;
+    /// SSE event `index` of the response arrived; `data` is its payload.
+    fn event(&mut self, call: &Call<'_>, index: u32, data: &Bytes) -> Result<EventVerdict, Trap>;
+    /// The attempt ended.
+    fn finish(&mut self, call: &Call<'_>) -> Result<(), Trap>;
+    /// Time passed.
+    fn tick(&mut self, now: Nanos) -> Result<(), Trap>;
+}
+
+/// One attempt, with what differs from fault to fault.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The attempt.
+    pub attempt: &'a Attempt,
+    /// Uniform random bits fixed by (run seed, fault, request, ordinal).
+    pub draw: u64,
+    /// Time since the fault was switched on, when the attempt arrived.
+    pub since_start: Duration,
+}
+
+/// A node's state, as the harness knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeState {
+    /// Started, not ready yet.
+    Starting,
+    /// Ready.
+    Up,
+    /// Stopped by SIGSTOP.
+    Paused,
+    /// Not running; its listener is closed.
+    Down,
+}
+
+impl fmt::Display for NodeState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Starting => "starting",
+            Self::Up => "up",
+            Self::Paused => "paused",
+            Self::Down => "down",
+        })
+    }
+}
+
+/// A node, as a plugin may list it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeInfo {
+    /// Its name.
+    pub name: NodeName,
+    /// Its zone; empty when the scenario gives none.
+    pub zone: String,
+    /// Its state now.
+    pub state: NodeState,
+}
+
+/// Control over nodes. The fleet implements it; the fault engine lends it to plugins, after it has
+/// checked that the scenario grants the node.
+///
+/// `kill`, `pause` and `resume` have happened when they return. `restart` has begun: the node's
+/// state says when it is up.
+pub trait NodeControl: Send + Sync {
+    /// All nodes of the fleet.
+    fn list(&self) -> Vec<NodeInfo>;
+    /// SIGKILL, and the proxy's listener closed. An error says why it could not be done.
+    fn kill(&self, node: &NodeName) -> Result<(), String>;
+    /// SIGSTOP.
+    fn pause(&self, node: &NodeName) -> Result<(), String>;
+    /// SIGCONT.
+    fn resume(&self, node: &NodeName) -> Result<(), String>;
+    /// Starts the node again; nothing to do when it is up.
+    fn restart(&self, node: &NodeName) -> Result<(), String>;
+}

@@ -1,0 +1,173 @@
+//! Verdicts: what a plugin may decide at each hook. They mirror `plugins/wit/fault.wit`, one to one.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// A whole response made up by a plugin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Canned {
+    /// Status code.
+    pub status: http::StatusCode,
+    /// Headers in order.
+    pub headers: http::HeaderMap,
+    /// Body.
+    pub body: Bytes,
+}
+
+/// When a connection is accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConnectVerdict {
+    /// Nothing.
+    Pass,
+    /// Read nothing for this long.
+    Delay(Duration),
+    /// TCP RST.
+    Reset,
+    /// Keep the socket open and silent.
+    Hang,
+}
+
+/// When a request has arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestVerdict {
+    /// Nothing.
+    Pass,
+    /// Forward it this much later.
+    Delay(Duration),
+    /// Answer it; the node never sees it.
+    Respond(Canned),
+    /// TCP RST.
+    Reset,
+    /// TCP FIN without an answer.
+    Close,
+    /// Keep the socket open and silent; the node never sees it.
+    Hang,
+}
+
+/// When the response head has arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResponseVerdict {
+    /// Nothing.
+    Pass,
+    /// Pass the head on this much later.
+    Delay(Duration),
+    /// Answer this instead of what the node said.
+    Respond(Canned),
+    /// Pass the body on at this many bytes a second.
+    Pace(u64),
+    /// TCP RST.
+    Reset,
+    /// TCP FIN without an answer.
+    Close,
+    /// Keep the socket open and silent.
+    Hang,
+}
+
+/// For each SSE event of the response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventVerdict {
+    /// Nothing.
+    Pass,
+    /// Pass it and all that follows on this much later.
+    Delay(Duration),
+    /// Leave it out.
+    Drop,
+    /// Write it twice.
+    Duplicate,
+    /// Write these SSE data payloads in place of the event.
+    Replace(Vec<Bytes>),
+    /// Write these bytes as they are in place of the event.
+    Raw(Bytes),
+    /// End the response cleanly, before this event.
+    Close,
+    /// TCP RST, before this event.
+    Reset,
+    /// Keep the socket open and silent from here.
+    Hang,
+}
+
+/// What all verdicts have in common: how several faults on one attempt combine, and how the fault
+/// log names them.
+pub trait Verdict: Sized {
+    /// The verdict that changes nothing.
+    const PASS: Self;
+    /// The delay, when it is one.
+    fn delay(&self) -> Option<Duration>;
+    /// As the fault log writes it: `delay(20ms)`, `respond(503)`, `reset`.
+    fn describe(&self) -> String;
+}
+
+fn describe_delay(delay: Duration) -> String {
+    format!("delay({:.3}ms)", delay.as_secs_f64() * 1e3)
+}
+
+impl Verdict for ConnectVerdict {
+    const PASS: Self = Self::Pass;
+    fn delay(&self) -> Option<Duration> {
+        if let Self::Delay(delay) = self { Some(*delay) } else { None }
+    }
+    fn describe(&self) -> String {
+        match self {
+            Self::Pass => "pass".into(),
+            Self::Delay(delay) => describe_delay(*delay),
+            Self::Reset => "reset".into(),
+            Self::Hang => "hang".into(),
+        }
+    }
+}
+
+impl Verdict for RequestVerdict {
+    const PASS: Self = Self::Pass;
+    fn delay(&self) -> Option<Duration> {
+        if let Self::Delay(delay) = self { Some(*delay) } else { None }
+    }
+    fn describe(&self) -> String {
+        match self {
+            Self::Pass => "pass".into(),
+            Self::Delay(delay) => describe_delay(*delay),
+            Self::Respond(canned) => format!("respond({})", canned.status.as_u16()),
+            Self::Reset => "reset".into(),
+            Self::Close => "close".into(),
+            Self::Hang => "hang".into(),
+        }
+    }
+}
+
+impl Verdict for ResponseVerdict {
+    const PASS: Self = Self::Pass;
+    fn delay(&self) -> Option<Duration> {
+        if let Self::Delay(delay) = self { Some(*delay) } else { None }
+    }
+    fn describe(&self) -> String {
+        match self {
+            Self::Pass => "pass".into(),
+            Self::Delay(delay) => describe_delay(*delay),
+            Self::Respond(canned) => format!("respond({})", canned.status.as_u16()),
+            Self::Pace(rate) => format!("pace({rate}B/s)"),
+            Self::Reset => "reset".into(),
+            Self::Close => "close".into(),
+            Self::Hang => "hang".into(),
+        }
+    }
+}
+
+impl Verdict for EventVerdict {
+    const PASS: Self = Self::Pass;
+    fn delay(&self) -> Option<Duration> {
+        if let Self::Delay(delay) = self { Some(*delay) } else { None }
+    }
+    fn describe(&self) -> String {
+        match self {
+            Self::Pass => "pass".into(),
+            Self::Delay(delay) => describe_delay(*delay),
+            Self::Drop => "drop".into(),
+            Self::Duplicate => "duplicate".into(),
+            Self::Replace(events) => format!("replace({} events)", events.len()),
+            Self::Raw(bytes) => format!("raw({}B)", bytes.len()),
+            Self::Close => "close".into(),
+            Self::Reset => "reset".into(),
+            Self::Hang => "hang".into(),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Squall replays realistic prompt traffic against LLM endpoints, breaks the path to them with
+//! WebAssembly fault plugins, and proves or refutes that SLOs and failover hold.
+//!
+//! ARCHITECTURE.md says how it flows and where things live.
+
+pub mod answer;
+pub mod clock;
+pub mod correlation;
+pub mod fault;
+pub mod fleet;
+pub mod load;
+pub mod name;
+pub mod proxy;
+pub mod record;
+pub mod scenario;
+pub mod sse;
+pub mod traffic;
+pub mod verify;
+pub mod words;

@@ -1,0 +1,1 @@
+//! The fault proxy: one before each node, faithful on the wire, and the carrier of every verdict.

@@ -1,0 +1,180 @@
+//! The rows of the three ledgers: what a run leaves of every request, attempt and fault.
+//!
+//! Field names and meanings are a contract with readers outside; add fields, never change one.
+
+use serde::{Deserialize, Serialize};
+use squall_report::{Cohort, Outcome};
+
+use crate::clock::Nanos;
+use crate::fault::NodeState;
+use crate::name::{AttemptId, NodeName, RequestId};
+
+/// How the content of an answer compares with what was expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// Nothing is known of the right answer, or there was none to compare.
+    Unknown,
+    /// Token for token as expected, as far as it went, and whole.
+    Whole,
+    /// As expected as far as it went, but it ends early.
+    Truncated,
+    /// A part of the answer came again: the sequence went back.
+    Duplicated,
+    /// The sequence jumps: a part is missing in the middle, or of another answer.
+    Spliced,
+    /// Something else.
+    Different,
+}
+
+/// Which limit a timed-out request ran into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeoutKind {
+    /// No content within `limits.first_token`.
+    FirstToken,
+    /// No event for `limits.idle`.
+    Idle,
+    /// Not done within `limits.total`.
+    Total,
+}
+
+/// A row of `requests.jsonl`: one request of the load generator, written when it ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RequestRow {
+    /// Dense from 0, in order of the schedule.
+    pub id: RequestId,
+    /// The phase its intended send lies in.
+    pub phase: String,
+    /// Whether a fault touched it.
+    pub cohort: Cohort,
+    /// When the schedule wanted it sent.
+    pub intended_ns: Nanos,
+    /// When it was sent; none when it was shed.
+    pub sent_ns: Option<Nanos>,
+    /// First byte of the response.
+    pub first_byte_ns: Option<Nanos>,
+    /// First event with non-empty content.
+    pub first_content_ns: Option<Nanos>,
+    /// Last event with non-empty content.
+    pub last_content_ns: Option<Nanos>,
+    /// When it was over for the client.
+    pub end_ns: Nanos,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// HTTP status, when there was a response.
+    pub status: Option<u16>,
+    /// Events with content.
+    pub events: u32,
+    /// Tokens of the answer: from `usage` where the server gave it, else content events.
+    pub output_tokens: u32,
+    /// The node whose answer was passed on last, by the proxies' ledger.
+    pub node: Option<NodeName>,
+    /// Attempts that reached a node until the request ended, by the proxies' ledger.
+    pub attempts: u32,
+    /// Tokens of the prompt, as the schedule asked for them.
+    pub input_tokens: u32,
+    /// Tokens of the answer that the request asked for.
+    pub expected_tokens: Option<u32>,
+    /// How the content compares with the expected answer.
+    pub content: Content,
+    /// The client saw the final marker.
+    pub marker: bool,
+    /// A node sent the final marker, by the proxies' ledger.
+    pub genuine_marker: bool,
+    /// The HTTP message ended as HTTP says it should.
+    pub clean_end: bool,
+    /// Attempts that the gateway says it made ([`crate::correlation::ATTEMPTS_HEADER`]).
+    pub claimed_attempts: Option<u32>,
+    /// Which limit it ran into, when the outcome is a timeout.
+    pub timeout: Option<TimeoutKind>,
+    /// What the error said, cut to 200 characters.
+    pub error: Option<String>,
+}
+
+/// How an attempt ended, as the proxy saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptEnd {
+    /// The node's response was passed on whole.
+    Complete,
+    /// The node closed the connection before its response was whole.
+    Cut,
+    /// The node's connection was reset.
+    Reset,
+    /// The node could not be reached.
+    Unreachable,
+    /// A fault ended it: answered in the node's place, cut, reset or hung.
+    Injected,
+    /// The other side went away first.
+    ClientLeft,
+    /// The run ended first.
+    Aborted,
+}
+
+/// A row of `attempts.jsonl`: one request that reached a node's proxy, written when it ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AttemptRow {
+    /// Dense and unique in the run.
+    pub id: AttemptId,
+    /// The request it serves; none for a health check, or when it could not be told.
+    pub request: Option<RequestId>,
+    /// 0 for the first attempt of that request that the harness saw, 1 for the next.
+    pub ordinal: u32,
+    /// The node it was sent to.
+    pub node: NodeName,
+    /// When its head had arrived at the proxy.
+    pub start_ns: Nanos,
+    /// First byte of the node's response.
+    pub first_byte_ns: Option<Nanos>,
+    /// When it was over.
+    pub end_ns: Nanos,
+    /// The status passed on.
+    pub status: Option<u16>,
+    /// SSE events that the node sent.
+    pub events: u32,
+    /// How it ended.
+    pub end: AttemptEnd,
+    /// A probe (not a POST: `/health`, `/v1/models`, …) rather than work.
+    pub probe: bool,
+    /// The node sent the final marker of a stream, or a whole answer without streaming.
+    pub marker: bool,
+    /// It arrived when the client had its end already.
+    pub after_end: bool,
+    /// Verdicts other than pass that touched it.
+    pub faults: u32,
+}
+
+/// A row of `faults.jsonl`: one verdict other than pass, or one action on a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultRow {
+    /// When.
+    pub at_ns: Nanos,
+    /// The plugin, as the scenario names it.
+    pub plugin: String,
+    /// The fault's place in the scenario, from 0, over all phases.
+    pub fault: u32,
+    /// The hook that was called.
+    pub hook: String,
+    /// What it decided: `delay(20.000ms)`, `respond(503)`, `reset`, `kill`, `restart`.
+    pub verdict: String,
+    /// The attempt, when there was one.
+    pub attempt: Option<AttemptId>,
+    /// The request, when it could be told.
+    pub request: Option<RequestId>,
+    /// The attempt's place among its request's.
+    pub ordinal: Option<u32>,
+    /// The node.
+    pub node: Option<NodeName>,
+}
+
+/// A node changed its state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeEvent {
+    /// When.
+    pub at_ns: Nanos,
+    /// The node.
+    pub node: NodeName,
+    /// Its state from now on.
+    pub state: NodeState,
+}

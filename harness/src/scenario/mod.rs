@@ -1,0 +1,3 @@
+//! From the scenario's file to a validated [`plan::Plan`].
+
+pub mod plan;

@@ -1,0 +1,381 @@
+//! The plan: what a scenario means.
+//!
+//! Validated when it is made, so that nothing after it checks again. `raw.rs` mirrors the file;
+//! `resolve.rs` is the only place that turns one into the other.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+use squall_report::Metric;
+
+use crate::clock::Nanos;
+use crate::name::NodeName;
+
+/// A run, ready to be carried out.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plan {
+    /// The scenario's name.
+    pub name: String,
+    /// Fixes everything that is drawn.
+    pub seed: u64,
+    /// The scenario's file, as given.
+    #[serde(skip)]
+    pub path: PathBuf,
+    /// What the load is sent to.
+    pub target: Target,
+    /// The fleet, in the scenario's order. At least one unless the target is a URL.
+    pub nodes: Vec<NodePlan>,
+    /// The load.
+    pub traffic: Traffic,
+    /// In order, without gaps; at least one.
+    pub phases: Vec<Phase>,
+    /// All faults of all phases, in the scenario's order.
+    pub faults: Vec<FaultPlan>,
+    /// The objectives.
+    pub slos: Vec<Slo>,
+    /// The bounds on failover, where the scenario has any.
+    pub failover: Option<FailoverBounds>,
+}
+
+impl Plan {
+    /// When the last phase ends.
+    pub fn end(&self) -> Nanos {
+        self.phases.last().map_or(Nanos::ZERO, Phase::end)
+    }
+
+    /// The phase that `at` lies in; the last one for whatever comes after.
+    pub fn phase_at(&self, at: Nanos) -> usize {
+        self.phases.iter().position(|phase| at < phase.end()).unwrap_or(self.phases.len() - 1)
+    }
+}
+
+/// What the load is sent to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Target {
+    /// The API it speaks.
+    pub api: Api,
+    /// The model to ask for.
+    pub model: String,
+    /// How it is reached.
+    pub entry: Entry,
+    /// The key to send, where one is needed.
+    pub key: Option<Key>,
+}
+
+/// The API of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Api {
+    /// `POST /v1/chat/completions`.
+    OpenaiChat,
+}
+
+/// A secret, by the name of the environment variable that holds it. The value is read when it is
+/// used, and written nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Key {
+    /// The variable's name.
+    pub env: String,
+}
+
+/// How the target is reached.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Entry {
+    /// The built-in router over all nodes.
+    Router(RouterPolicy),
+    /// Something that runs already: the base URL, up to and with `/v1`.
+    Url(String),
+    /// Started for the run.
+    Command(Command),
+    /// Straight to one node's proxy.
+    Node(NodeName),
+}
+
+/// A process to start.
+#[derive(Clone, Debug, Serialize)]
+pub struct Command {
+    /// Program and arguments. `{port}` is a free port, `{dir}` the scenario's folder, `{node.a}` the
+    /// proxied base URL of node `a`.
+    pub argv: Vec<String>,
+    /// The URL that answers 200 when it is ready, with the same placeholders; for a target its
+    /// origin is where the load goes, for a node it is what the proxy forwards to.
+    pub ready: String,
+    /// How long to wait for that.
+    pub ready_within: Duration,
+}
+
+/// How the built-in router behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct RouterPolicy {
+    /// Retry on another node, eject nodes that fail, check their health. Without it: round robin.
+    pub failover: bool,
+}
+
+/// A node of the fleet; one fault proxy stands before each.
+#[derive(Clone, Debug, Serialize)]
+pub struct NodePlan {
+    /// Its name.
+    pub name: NodeName,
+    /// Its zone; empty when the scenario gives none.
+    pub zone: String,
+    /// What it is.
+    pub kind: NodeKind,
+}
+
+/// What a node is.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeKind {
+    /// A simulated node, a process of its own.
+    Sim(SimSpec),
+    /// Any program.
+    Command(Command),
+    /// Something that runs already: its origin (`http://127.0.0.1:8000`).
+    Url(String),
+}
+
+/// How a simulated node behaves.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SimSpec {
+    /// Prefill of an empty prompt on an idle node.
+    pub ttft: Duration,
+    /// Gap between tokens when the batch holds one request.
+    pub itl: Duration,
+    /// Prompt tokens prefilled a second.
+    pub prefill: u32,
+    /// Requests decoded together.
+    pub slots: u32,
+    /// Requests that may wait; more are answered 429.
+    pub queue: u32,
+    /// A full batch decodes this much slower than a batch of one: 0.5 is half as slow again.
+    pub slowdown: f64,
+    /// From the process's start until it is ready.
+    pub cold_start: Duration,
+}
+
+/// The load.
+#[derive(Clone, Debug, Serialize)]
+pub struct Traffic {
+    /// When requests are sent.
+    pub schedule: Schedule,
+    /// How long prompts and answers are, where the schedule does not say.
+    pub lengths: Lengths,
+    /// Ask for streams.
+    pub stream: bool,
+    /// The limits a client keeps.
+    pub limits: Limits,
+}
+
+/// When requests are sent.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// The times and lengths of a recorded trace, this many times as fast.
+    Trace {
+        /// The trace's file, relative to the working directory or absolute.
+        path: PathBuf,
+        /// 2 is twice as fast.
+        speed: f64,
+    },
+    /// Evenly spaced, requests a second.
+    Constant(f64),
+    /// A Poisson process, requests a second.
+    Poisson(f64),
+    /// Closed loop: users who each wait for their answer, on goose.
+    Users {
+        /// How many.
+        count: u32,
+        /// From an answer to the next request.
+        think: Duration,
+    },
+}
+
+/// How long prompts and answers are.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Lengths {
+    /// Tokens of a prompt.
+    pub input: Length,
+    /// Tokens of an answer.
+    pub output: Length,
+}
+
+/// A length in tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Length {
+    /// Always the same.
+    Fixed(u32),
+    /// Log-normal with this mean and standard deviation, both in tokens.
+    Lognormal {
+        /// Mean.
+        mean: f64,
+        /// Standard deviation.
+        sd: f64,
+    },
+}
+
+/// The limits a client keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// Requests in flight at once; an arrival beyond it is counted as shed.
+    pub in_flight: u32,
+    /// To connect.
+    pub connect: Duration,
+    /// To the first content.
+    pub first_token: Duration,
+    /// Between events.
+    pub idle: Duration,
+    /// To the end.
+    pub total: Duration,
+}
+
+/// A phase.
+#[derive(Clone, Debug, Serialize)]
+pub struct Phase {
+    /// Its name.
+    pub name: String,
+    /// No SLO counts it.
+    pub warmup: bool,
+    /// When it begins.
+    pub start: Nanos,
+    /// How long it lasts.
+    pub duration: Duration,
+}
+
+impl Phase {
+    /// When it ends.
+    pub fn end(&self) -> Nanos {
+        self.start + self.duration
+    }
+}
+
+/// A fault on the timeline.
+#[derive(Clone, Debug, Serialize)]
+pub struct FaultPlan {
+    /// Its place in the scenario, from 0, over all phases.
+    pub index: u32,
+    /// The plugin.
+    pub plugin: PluginRef,
+    /// The phase it belongs to.
+    pub phase: usize,
+    /// The nodes it may touch; never empty.
+    pub nodes: Vec<NodeName>,
+    /// When it is switched on.
+    pub on: Nanos,
+    /// When it is withdrawn.
+    pub off: Nanos,
+    /// The share of attempts it is shown, 0 to 1.
+    pub share: f64,
+    /// The attempts it is shown.
+    pub matching: Matching,
+    /// The plugin's own parameters.
+    pub with: serde_json::Value,
+    /// What a trap does.
+    pub on_trap: OnTrap,
+}
+
+/// Where a plugin comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PluginRef {
+    /// Embedded, by its name.
+    BuiltIn(String),
+    /// A component or core module.
+    File(PathBuf),
+}
+
+impl PluginRef {
+    /// As people call it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::BuiltIn(name) => name.clone(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+}
+
+/// The attempts a fault is shown; what is not given matches all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Matching {
+    /// The model that the request names.
+    pub model: Option<String>,
+    /// What the path begins with.
+    pub path: Option<String>,
+    /// A header and its value.
+    pub header: Option<(String, String)>,
+    /// Streams, or not.
+    pub streaming: Option<bool>,
+}
+
+/// What a trap does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnTrap {
+    /// The run ends, inconclusive.
+    FailRun,
+    /// The call counts as a pass; the report shows the trap.
+    Skip,
+}
+
+/// An objective.
+#[derive(Clone, Debug, Serialize)]
+pub struct Slo {
+    /// Its name.
+    pub name: String,
+    /// As written.
+    pub text: String,
+    /// What it claims.
+    pub objective: Objective,
+    /// The phases it counts, by index, ascending; never empty.
+    pub during: Vec<usize>,
+}
+
+/// What an objective claims: a share of good samples.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Objective {
+    /// At least `share` of requests (of gaps, for `itl`) are within `bound`.
+    Latency {
+        /// The metric, on the intended clock where it has one.
+        metric: Metric,
+        /// 0.95 for `p95`.
+        share: f64,
+        /// The largest good value.
+        bound: Duration,
+    },
+    /// At least `share` of requests succeed.
+    Success {
+        /// 0.99 for `99%`.
+        share: f64,
+    },
+}
+
+impl Objective {
+    /// The share of good samples it claims.
+    pub fn share(self) -> f64 {
+        match self {
+            Self::Latency { share, .. } | Self::Success { share } => share,
+        }
+    }
+}
+
+/// The bounds on failover; what is not given is not checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct FailoverBounds {
+    /// From death to no more work on the node.
+    pub detection: Option<Duration>,
+    /// From death to the service level holding again.
+    pub recovery: Option<Duration>,
+    /// From the node's return to its share of the work.
+    pub failback: Option<Duration>,
+    /// Share of the window's requests that may be lost, 0 to 1.
+    pub lost: Option<f64>,
+    /// Requests that may be truncated silently.
+    pub silently_truncated: Option<u64>,
+    /// Requests that may hold a part of the answer twice.
+    pub duplicated: Option<u64>,
+    /// Mean attempts a request.
+    pub amplification: Option<f64>,
+}

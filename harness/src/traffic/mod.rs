@@ -1,0 +1,1 @@
+//! Traffic: arrivals, each with its prompt and the length of its answer.

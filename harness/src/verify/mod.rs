@@ -1,0 +1,1 @@
+//! Verification: pure functions from what was recorded to verdicts.

@@ -1,0 +1,8 @@
+//! Tests on real sockets, real processes and real plugins. One binary, so that it links once.
+
+mod load;
+mod plugins;
+mod proxy;
+mod router;
+mod scenario;
+mod sim;
