@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -57,27 +58,44 @@ impl fmt::Display for Nanos {
 }
 
 /// The run's monotonic clock. Copies share the same start.
+///
+/// It stands at zero until the run begins: whatever happens while the fleet gets ready (a gateway's
+/// first health checks) is recorded at zero.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    start: Instant,
+    // Sixteen bytes that live as long as the process, one a run, so that a clock is `Copy`.
+    start: &'static OnceLock<Instant>,
 }
 
 impl Clock {
-    /// Starts the run's clock at zero, now.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
+    /// A clock that stands at zero until [`Clock::begin`].
+    pub fn stopped() -> Self {
+        Self { start: Box::leak(Box::new(OnceLock::new())) }
+    }
+
+    /// A clock that begins now.
     pub fn start() -> Self {
-        Self { start: Instant::now() }
+        let clock = Self::stopped();
+        clock.begin();
+        clock
+    }
+
+    /// The run begins now. Once begun, this changes nothing.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
+    pub fn begin(&self) {
+        self.start.get_or_init(Instant::now);
     }
 
     /// Run time now.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
     pub fn now(&self) -> Nanos {
-        Nanos::from(Instant::now() - self.start)
+        self.start.get().map_or(Nanos::ZERO, |start| Nanos::from(Instant::now() - *start))
     }
 
-    /// The instant of a moment in run time, for timers.
+    /// The instant of a moment in run time, for timers. Begins the clock.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
     pub fn instant(&self, at: Nanos) -> Instant {
-        self.start + Duration::from_nanos(at.0)
+        *self.start.get_or_init(Instant::now) + Duration::from_nanos(at.0)
     }
 
     /// Sleeps until `at`; returns at once when it has passed.
