@@ -1,1 +1,74 @@
 //! Traffic: arrivals, each with its prompt and the length of its answer.
+//!
+//! Invariant: everything is fixed by (seed, request id) and the trace, whatever order or pace it is
+//! asked for in; a run that is repeated sends the same requests at the same times. Nothing is held
+//! in memory but the arrival that is asked for, so an hour's trace costs what a minute's does.
+
+mod arrival;
+mod azure;
+mod draw;
+mod prompt;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use arrival::{Arrival, Arrivals, Basis, Survey, arrivals, survey};
+pub use azure::{AzureTrace, Row};
+pub use prompt::{MAX_TOKENS, Prompt, prompt, prompt_of};
+
+/// Why there is no traffic.
+#[derive(Debug, thiserror::Error)]
+pub enum TrafficError {
+    /// The trace's file could not be opened or read.
+    #[error("cannot read the trace {}: {source}; {hint}", path.display())]
+    Unreadable {
+        /// The trace.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A row is not what the format says.
+    #[error("{}, line {line}: {problem}", path.display())]
+    Row {
+        /// The trace.
+        path: PathBuf,
+        /// The line in the file, from 1; the header is line 1.
+        line: u64,
+        /// What is wrong, and what is expected.
+        problem: String,
+    },
+    /// The trace has no rows.
+    #[error("the trace {} has a header but no rows; take a trace with at least one request", path.display())]
+    Empty {
+        /// The trace.
+        path: PathBuf,
+    },
+    /// The trace ends before the run does.
+    #[error(
+        "the trace {} lasts {} at speed {speed}, the run {}; shorten the phases, replay it more slowly \
+         (speed at most {:.3}), or take a longer trace",
+        path.display(), humantime::format_duration(to_ms(*covers)),
+        humantime::format_duration(to_ms(*needed)), speed * covers.as_secs_f64() / needed.as_secs_f64(),
+    )]
+    Short {
+        /// The trace.
+        path: PathBuf,
+        /// From its first to its last row, at the speed of the replay.
+        covers: Duration,
+        /// The run's length.
+        needed: Duration,
+        /// The speed of the replay.
+        speed: f64,
+    },
+    /// Closed-loop users have no schedule: each sends when its last answer came.
+    #[error("closed-loop users have no arrival schedule; run them with the closed loop")]
+    ClosedLoop,
+}
+
+/// Whole milliseconds, for people.
+fn to_ms(duration: Duration) -> Duration {
+    Duration::from_millis(duration.as_millis() as u64)
+}

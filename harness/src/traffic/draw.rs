@@ -1,0 +1,31 @@
+//! Randomness keyed by purpose: a stream of its own for each (seed, purpose, item).
+//!
+//! Two purposes never share a stream, so that a change to one draws nothing differently in another.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+
+/// What is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Gaps between arrivals; one stream for the run.
+    Arrivals,
+    /// Lengths of a request's prompt and answer.
+    Lengths,
+    /// Words of a request's prompt.
+    Words,
+}
+
+/// The stream of `purpose` for `item` (a request, or 0 where the run has only one).
+pub(super) fn stream(seed: u64, purpose: Purpose, item: u64) -> ChaCha8Rng {
+    let purpose: [u8; 8] = match purpose {
+        Purpose::Arrivals => *b"arrivals",
+        Purpose::Lengths => *b"lengths.",
+        Purpose::Words => *b"words...",
+    };
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    key[8..16].copy_from_slice(&purpose);
+    key[16..24].copy_from_slice(&item.to_le_bytes());
+    ChaCha8Rng::from_seed(key)
+}
