@@ -22,6 +22,8 @@ use crate::scenario::plan::Plan;
 use crate::traffic;
 use crate::verify::{self, Evidence};
 
+/// The file whose presence says that a folder holds a finished run.
+const REPORT_FILE: &str = "report.json";
 /// Between two looks at the run for its observer.
 const OBSERVE_EVERY: Duration = Duration::from_millis(200);
 
@@ -163,4 +165,83 @@ pub async fn run(
     let report = verify::judge(&plan, &recorded, &facts, evidence);
     squall_report::write_all(&report, &options.dir)?;
     Ok(report)
+}
+
+/// Makes the run's folder and the folder for logs in it.
+fn make_folders(dir: &Path) -> Result<PathBuf, RunError> {
+    if dir.join(REPORT_FILE).exists() || dir.join(record::REQUESTS_FILE).exists() {
+        return Err(RunError::Occupied(dir.to_owned()));
+    }
+    let logs = dir.join("logs");
+    std::fs::create_dir_all(&logs).map_err(|source| RunError::Folder { path: dir.to_owned(), source })?;
+    Ok(logs)
+}
+
+fn launcher(plan: &Plan, options: &Options, logs: PathBuf) -> Result<Launcher, RunError> {
+    let folder = plan.path.parent().unwrap_or(Path::new("."));
+    Ok(Launcher {
+        program: options.program.clone(),
+        logs,
+        scenario_dir: std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()),
+        model: plan.target.model.clone(),
+        reaper: Reaper::start(&options.program)?,
+        http: reqwest::Client::builder().no_proxy().build()?,
+    })
+}
+
+/// Everything that a run has going.
+struct World {
+    plan: Arc<Plan>,
+    clock: Clock,
+    recorder: Recorder,
+    correlator: Arc<Correlator>,
+    fleet: Fleet,
+    launcher: Launcher,
+    faults: fault::Loaded,
+    control: Arc<dyn NodeControl>,
+}
+
+impl World {
+    /// Gets the fleet ready, sends the load through the storm, and takes the target away again.
+    async fn carry_out(
+        &self,
+        abort: &Abort,
+        recording: &record::Recording,
+        observe: impl FnMut(&Snapshot<'_>) + Send,
+    ) -> Result<LoadSummary, RunError> {
+        let target = tokio::select! {
+            target = self.get_ready() => target?,
+            () = abort.token.cancelled() => return Err(RunError::Interrupted),
+        };
+        self.clock.begin();
+        let withdrawn = CancellationToken::new();
+        let storm = fault::timeline::run(
+            Arc::clone(&self.faults.engine),
+            Arc::clone(&self.plan),
+            self.clock,
+            Arc::clone(&self.control),
+            withdrawn.clone(),
+        );
+        let load = self.load(&target, abort);
+        let live = load.live();
+        let load = async {
+            let summary = load::run(load).await;
+            // The storm is over with its load.
+            withdrawn.cancel();
+            summary
+        };
+        let watch = async {
+            tokio::select! {
+                never = self.observe(recording, &live, observe) => never,
+                never = self.watch(&target, abort) => never,
+            }
+        };
+        let both = async { tokio::join!(load, storm).0 };
+        let summary = tokio::select! {
+            summary = both => summary?,
+            never = watch => match never {},
+        };
+        target.shut_down().await;
+        Ok(summary)
+    }
 }

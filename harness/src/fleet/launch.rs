@@ -89,7 +89,11 @@ impl Launcher {
     }
 
     /// Starts one of Squall's own servers and learns where it listens.
-    pub(super) async fn own_server(&self, who: &str, argv: &[String]) -> Result<(Process, SocketAddr), FleetError> {
+    pub(super) async fn own_server(
+        &self,
+        who: &str,
+        argv: &[String],
+    ) -> Result<(Process, SocketAddr), FleetError> {
         Process::start_listening(argv, &self.output(who), &self.reaper, LISTEN_WITHIN).await
     }
 
@@ -163,7 +167,9 @@ fn fill(who: &str, text: &str, known: &BTreeMap<String, String>) -> Result<Strin
         let (before, after) = rest.split_at(open);
         filled.push_str(before);
         let name = after[1..].split_once('}').map(|(name, _)| name);
-        match name.filter(|name| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "._-".contains(c))) {
+        match name
+            .filter(|name| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "._-".contains(c)))
+        {
             Some(name) => {
                 let value = known.get(name).ok_or_else(|| FleetError::Placeholder {
                     who: who.into(),
@@ -233,7 +239,9 @@ mod tests {
         let error = fill("g", "{node.b}", &known()).map_err(|error| error.to_string());
         assert_eq!(
             error.err().as_deref(),
-            Some("the command of `g` has the placeholder `{node.b}`, which names nothing; there are {node.a}, {port}")
+            Some(
+                "the command of `g` has the placeholder `{node.b}`, which names nothing; there are {node.a}, {port}"
+            )
         );
     }
 }

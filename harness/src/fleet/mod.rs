@@ -73,7 +73,9 @@ pub enum FleetError {
         why: String,
     },
     /// A placeholder in a command names nothing.
-    #[error("the command of `{who}` has the placeholder `{{{placeholder}}}`, which names nothing; there are {known}")]
+    #[error(
+        "the command of `{who}` has the placeholder `{{{placeholder}}}`, which names nothing; there are {known}"
+    )]
     Placeholder {
         /// The node or target.
         who: String,

@@ -197,6 +197,9 @@ impl Node {
     }
 
     fn not_ours(&self) -> String {
-        format!("node `{}` runs elsewhere; only nodes that squall started can be killed or paused", self.name())
+        format!(
+            "node `{}` runs elsewhere; only nodes that squall started can be killed or paused",
+            self.name()
+        )
     }
 }

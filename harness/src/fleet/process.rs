@@ -67,7 +67,8 @@ impl Process {
             Ok(Err(error)) => return Err(silent(format!("could not be read: {error}"))),
             Ok(Ok(_)) => {}
         }
-        let address = line.trim().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
+        let address =
+            line.trim().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
         match address {
             Some(address) => Ok((process, address)),
             None if line.is_empty() => Err(silent("ended before it listened".into())),
@@ -160,13 +161,4 @@ impl Drop for Process {
 /// and a signal to the group reaches all that the process starts.
 pub(super) fn set_own_group(command: &mut Command) {
     command.process_group(0);
-}
-
-/// The program that runs now, to start its other verbs as processes.
-pub(super) fn own_program() -> Result<PathBuf, FleetError> {
-    std::env::current_exe().map_err(|source| FleetError::Spawn {
-        who: "squall itself".into(),
-        program: "squall".into(),
-        source,
-    })
 }

@@ -5,8 +5,9 @@
 //! gone, however it went, the pipe closes, and the reaper kills what is left. So not even a
 //! `kill -9` of the harness leaves a node, a router or a stopped process behind.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::io::{self, BufRead, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 
@@ -30,14 +31,15 @@ struct Pipe {
 
 impl Reaper {
     /// Starts `squall reaper` as a process in a group of its own, so that Ctrl-C does not reach it.
-    pub fn start() -> Result<Self, FleetError> {
-        let program = super::process::own_program()?;
-        let mut command = Command::new(&program);
+    pub fn start(program: &Path) -> Result<Self, FleetError> {
+        let mut command = Command::new(program);
         command.arg("reaper").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         set_own_group(&mut command);
-        let mut child = command
-            .spawn()
-            .map_err(|source| FleetError::Spawn { who: "the reaper".into(), program: program.display().to_string(), source })?;
+        let mut child = command.spawn().map_err(|source| FleetError::Spawn {
+            who: "the reaper".into(),
+            program: program.display().to_string(),
+            source,
+        })?;
         let stdin = child.stdin.take();
         Ok(Self { pipe: Arc::new(Mutex::new(Pipe { stdin, child })) })
     }
@@ -71,7 +73,7 @@ impl Drop for Pipe {
 
 /// The reaper's side, until `input` ends: then kills every group that is still guarded.
 pub fn reap(input: impl BufRead) -> io::Result<()> {
-    let mut guarded = BTreeSet::new();
+    let mut guarded = HashSet::new();
     for line in input.lines() {
         let line = line?;
         let Some(group) = line.get(1..).and_then(|id| id.parse().ok()).and_then(Pid::from_raw) else {

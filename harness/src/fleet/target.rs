@@ -53,7 +53,8 @@ impl Target {
 }
 
 async fn router(policy: RouterPolicy, fleet: &Fleet, launcher: &Launcher) -> Result<Target, FleetError> {
-    let mut argv = vec![launcher.program.display().to_string(), "router".into(), "--listen=127.0.0.1:0".into()];
+    let mut argv =
+        vec![launcher.program.display().to_string(), "router".into(), "--listen=127.0.0.1:0".into()];
     argv.extend(fleet.proxied_origins().into_iter().map(|(name, origin)| format!("--node={name}={origin}")));
     if !policy.failover {
         argv.push("--no-failover".into());

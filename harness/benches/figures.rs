@@ -1,0 +1,282 @@
+//! The figures of the README, measured on this machine: `cargo bench --bench figures`.
+//!
+//! Each part runs the real program (`squall run` on a scenario written here) against real simulated
+//! nodes in processes of their own, and reads the figures from the report and the ledgers. oha, if it
+//! is installed, is measured beside the closed loop, on the same server and the same core.
+//!
+//! `cargo bench --bench figures -- lag ttft` runs only the parts named.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const SQUALL: &str = env!("CARGO_BIN_EXE_squall");
+/// The core that serves and the core that drives, where the two must not share one.
+const SERVER_CORE: &str = "0";
+const CLIENT_CORE: &str = "1";
+
+type Part = (&'static str, fn(&Path) -> Result<()>);
+
+const PARTS: [Part; 4] =
+    [("lag", dispatch_lag), ("ttft", ttft_accuracy), ("streams", closed_loop), ("open", open_streams)];
+
+fn main() -> Result<()> {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let folder = tempfile::tempdir()?;
+    println!("{:<58} {:>14}   budget", "figure", "measured");
+    for (name, part) in PARTS {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            part(folder.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn row(figure: &str, measured: &str, budget: &str) {
+    println!("{figure:<58} {measured:>14}   {budget}");
+}
+
+/// Dispatch lag at 1,000 requests a second, Poisson.
+fn dispatch_lag(folder: &Path) -> Result<()> {
+    let node = Sim::start(&["--ttft=1ms", "--itl=0ms", "--prefill=100000000", "--slots=512"], None)?;
+    let run = Run::new(folder, "lag", &node, r#"arrivals = { poisson = "1000/s" }"#, 8, "20s", None)?;
+    let lag = &run.report["client"]["dispatch_lag_us"];
+    let budget = "p99 < 500 µs";
+    row("dispatch lag, 1,000 requests/s Poisson, p50", &format!("{:.0} µs", number(&lag["p50"])?), "");
+    row("dispatch lag, 1,000 requests/s Poisson, p99", &format!("{:.0} µs", number(&lag["p99"])?), budget);
+    row("dispatch lag, 1,000 requests/s Poisson, max", &format!("{:.0} µs", number(&lag["max"])?), "");
+    row("  requests, of these ok", &format!("{} / {}", run.count("scheduled")?, run.count("ok")?), "all");
+    Ok(())
+}
+
+/// Time to first token against the simulated node's own log, on the same monotonic clock's length.
+fn ttft_accuracy(folder: &Path) -> Result<()> {
+    let log = folder.join("sim.jsonl");
+    let node = Sim::start(&["--ttft=20ms", "--itl=2ms", "--slots=256"], Some(&log))?;
+    let run = Run::new(folder, "ttft", &node, r#"arrivals = { poisson = "100/s" }"#, 16, "20s", None)?;
+    node.end()?;
+    let mut server = HashMap::new();
+    for line in BufReader::new(File::open(&log)?).lines() {
+        let entry: Value = serde_json::from_str(&line?)?;
+        if let (Some(id), Some(first)) = (entry["request"].as_u64(), entry["first_token_ns"].as_u64()) {
+            server.insert(id, first - entry["received_ns"].as_u64().ok_or("received_ns")?);
+        }
+    }
+    let mut errors = Vec::new();
+    for line in BufReader::new(File::open(run.folder.join("requests.jsonl"))?).lines() {
+        let request: Value = serde_json::from_str(&line?)?;
+        let id = request["id"].as_u64().ok_or("id")?;
+        let client = number(&request["first_content_ns"])? - number(&request["sent_ns"])?;
+        let server = server.get(&id).ok_or("a request is missing in the server's log")?;
+        errors.push((client - *server as f64) / 1e6);
+    }
+    errors.sort_by(f64::total_cmp);
+    let at = |q: f64| errors[((errors.len() - 1) as f64 * q) as usize];
+    let count = errors.len();
+    row(
+        &format!("ttft above the server's log, 100/s, {count} requests, p50"),
+        &format!("{:.3} ms", at(0.5)),
+        "",
+    );
+    row("ttft above the server's log, 100/s, p99", &format!("{:.3} ms", at(0.99)), "< 0.5 ms");
+    Ok(())
+}
+
+/// 64 closed-loop streams of 32 events: server on one core, client on the other; oha beside it.
+fn closed_loop(folder: &Path) -> Result<()> {
+    let node =
+        Sim::start_pinned(&["--ttft=0ms", "--itl=0ms", "--prefill=1000000000", "--slots=64"], SERVER_CORE)?;
+    let users = r#"users = { count = 64, think = "0s" }"#;
+    let run = Run::new(folder, "streams", &node, users, 32, "10s", Some(CLIENT_CORE))?;
+    let ok = run.count("ok")?;
+    let rate = ok as f64 / 10.0;
+    let cpu = number(&run.report["client"]["cpu_s"])? * 1e3 / ok as f64;
+    row("64 closed-loop streams of 32 events, one core", &format!("{rate:.0}/s"), ">= 5,000/s");
+    row("  CPU a stream", &format!("{cpu:.3} ms"), "<= 2 x oha's");
+    row("  requests, of these ok", &format!("{} / {ok}", run.count("scheduled")?), "all");
+    match oha(&node)? {
+        Some((rate, cpu)) => {
+            row("  oha (does not parse the stream), same server and core", &format!("{rate:.0}/s"), "");
+            row("  oha, CPU a stream", &format!("{cpu:.3} ms"), "");
+        }
+        None => row("  oha", "not installed", "cargo install oha"),
+    }
+    Ok(())
+}
+
+/// 10,000 open streams at once: memory, and none lost.
+fn open_streams(folder: &Path) -> Result<()> {
+    let node = Sim::start(
+        &["--ttft=1ms", "--itl=1s", "--prefill=100000000", "--slots=12000", "--slowdown=0"],
+        None,
+    )?;
+    // 1,000 a second for 15 s, each 14 s long: 10,000 and more are open from the tenth second on.
+    let run = Run::new(folder, "open", &node, r#"arrivals = { constant = "1000/s" }"#, 15, "15s", None)?;
+    let mib = number(&run.report["client"]["peak_rss_bytes"])? / f64::from(1 << 20);
+    let open = most_open(&run.folder)?;
+    row("streams open at once", &open.to_string(), ">= 10,000");
+    row("  resident in the harness at its peak", &format!("{mib:.0} MiB"), "< 600 MB");
+    row("  requests, of these ok", &format!("{} / {}", run.count("scheduled")?, run.count("ok")?), "all");
+    Ok(())
+}
+
+/// The most requests that were open at once, from the ledger.
+fn most_open(folder: &Path) -> Result<i64> {
+    let mut changes = Vec::new();
+    for line in BufReader::new(File::open(folder.join("requests.jsonl"))?).lines() {
+        let request: Value = serde_json::from_str(&line?)?;
+        changes.push((request["sent_ns"].as_u64().ok_or("sent_ns")?, 1_i64));
+        changes.push((request["end_ns"].as_u64().ok_or("end_ns")?, -1));
+    }
+    changes.sort_unstable();
+    let mut open = 0;
+    Ok(changes
+        .iter()
+        .map(|(_, change)| {
+            open += change;
+            open
+        })
+        .max()
+        .unwrap_or(0))
+}
+
+/// A simulated node in a process of its own; killed when dropped.
+struct Sim {
+    child: Child,
+    origin: String,
+}
+
+impl Sim {
+    fn start(flags: &[&str], log: Option<&Path>) -> Result<Self> {
+        let mut command = Command::new(SQUALL);
+        command.arg("sim").args(flags);
+        if let Some(log) = log {
+            command.arg("--log").arg(log);
+        }
+        Self::spawn(command)
+    }
+
+    fn start_pinned(flags: &[&str], core: &str) -> Result<Self> {
+        let mut command = Command::new("taskset");
+        command.args(["-c", core, SQUALL, "sim"]).args(flags);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Result<Self> {
+        command.args(["--queue=20000", "--listen=127.0.0.1:0"]).stdout(Stdio::piped());
+        let mut child = command.spawn()?;
+        let mut line = String::new();
+        let stdout = child.stdout.take().ok_or("no stdout")?;
+        BufReader::new(stdout).read_line(&mut line)?;
+        let origin =
+            line.trim().strip_prefix("listening on ").ok_or(format!("the node said `{line}`"))?.to_owned();
+        Ok(Self { child, origin })
+    }
+
+    /// Ends it by SIGTERM, so that its log is whole.
+    fn end(mut self) -> Result<()> {
+        Command::new("kill").arg(self.child.id().to_string()).status()?;
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One finished run of a scenario against a node.
+struct Run {
+    folder: PathBuf,
+    report: Value,
+}
+
+impl Run {
+    fn new(
+        folder: &Path,
+        name: &str,
+        node: &Sim,
+        traffic: &str,
+        output: u32,
+        duration: &str,
+        core: Option<&str>,
+    ) -> Result<Self> {
+        let scenario = folder.join(format!("{name}.toml"));
+        let origin = &node.origin;
+        std::fs::write(
+            &scenario,
+            format!(
+                "schema = 1\nname = \"{name}\"\nseed = 1\n\
+                 [target]\napi = \"openai-chat\"\nmodel = \"sim\"\nurl = \"{origin}/v1\"\n\
+                 [traffic]\n{traffic}\nprompts = {{ input = 64, output = {output} }}\n\
+                 limits = {{ in_flight = 20000, first_token = \"30s\", idle = \"30s\", total = \"60s\" }}\n\
+                 [[phase]]\nname = \"steady\"\nduration = \"{duration}\"\n\
+                 [[slo]]\nname = \"success\"\nobjective = \"success >= 99%\"\n"
+            ),
+        )?;
+        let out = folder.join(name);
+        let mut command = match core {
+            Some(core) => {
+                let mut taskset = Command::new("taskset");
+                taskset.args(["-c", core, SQUALL]);
+                taskset
+            }
+            None => Command::new(SQUALL),
+        };
+        let output = command.arg("run").arg(&scenario).arg("--quiet").arg("--out").arg(&out).output()?;
+        let report = File::open(out.join("report.json")).map_err(|error| {
+            format!("{name}: {error}; squall said: {}", String::from_utf8_lossy(&output.stderr))
+        })?;
+        Ok(Self { folder: out, report: serde_json::from_reader(report)? })
+    }
+
+    fn count(&self, name: &str) -> Result<u64> {
+        Ok(self.report["counts"][name].as_u64().ok_or(name.to_owned())?)
+    }
+}
+
+/// oha on the same server and core: streams a second and CPU milliseconds a stream.
+fn oha(node: &Sim) -> Result<Option<(f64, f64)>> {
+    if Command::new("oha").arg("--version").stdout(Stdio::null()).status().is_err() {
+        return Ok(None);
+    }
+    let body =
+        r#"{"model":"sim","messages":[{"role":"user","content":"hello"}],"max_tokens":32,"stream":true}"#;
+    let before = children_cpu_s()?;
+    let mut child = Command::new("taskset")
+        .args(["-c", CLIENT_CORE, "oha", "--no-tui", "--output-format", "json", "-z", "10s", "-c", "64"])
+        .args(["-m", "POST", "-T", "application/json", "-d", body])
+        .arg(format!("{}/v1/chat/completions", node.origin))
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut text = String::new();
+    child.stdout.take().ok_or("no stdout")?.read_to_string(&mut text)?;
+    child.wait()?;
+    let cpu = children_cpu_s()? - before;
+    let report: Value = serde_json::from_str(&text)?;
+    let rate = number(&report["summary"]["requestsPerSec"])?;
+    let done = rate * number(&report["summary"]["total"])?;
+    Ok(Some((rate, cpu * 1e3 / done)))
+}
+
+/// CPU time of the children that have been waited for.
+fn children_cpu_s() -> Result<f64> {
+    use nix::sys::resource::{UsageWho, getrusage};
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+    Ok(seconds(usage.user_time()) + seconds(usage.system_time()))
+}
+
+fn number(value: &Value) -> Result<f64> {
+    value.as_f64().ok_or_else(|| format!("expected a number, found {value}").into())
+}
