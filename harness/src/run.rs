@@ -1,5 +1,6 @@
 //! One run, wired: plan in, report out. The place to start reading.
 
+use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,15 +16,18 @@ use crate::correlation::Correlator;
 use crate::fault::{self, NodeControl, NodeInfo};
 use crate::fleet::reaper::Reaper;
 use crate::fleet::{Fleet, FleetError, Launcher, Target};
-use crate::load::{self, LoadContext};
+use crate::load::{self, LoadContext, LoadSummary};
 use crate::proxy::ProxyContext;
-use crate::record::{self, Recorder};
-use crate::scenario::plan::Plan;
+use crate::record::{self, Recorder, Recording};
+use crate::scenario::{self, plan::Plan};
 use crate::traffic;
+use crate::usage::Usage;
 use crate::verify::{self, Evidence};
 
 /// The file whose presence says that a folder holds a finished run.
 const REPORT_FILE: &str = "report.json";
+/// The folder in it for what processes say.
+const LOGS: &str = "logs";
 /// Between two looks at the run for its observer.
 const OBSERVE_EVERY: Duration = Duration::from_millis(200);
 
@@ -54,6 +58,9 @@ pub enum RunError {
     /// The run's folder holds a run already.
     #[error("{} holds a run already; choose another folder with --out, or remove it", .0.display())]
     Occupied(PathBuf),
+    /// Interrupted before the load began.
+    #[error("interrupted before the load began ({0}); there is nothing to report")]
+    Interrupted(String),
     /// The readiness client could not be made.
     #[error("could not set up HTTP: {0}")]
     Http(#[from] reqwest::Error),
@@ -75,6 +82,13 @@ pub enum RunError {
     /// The report could not be written.
     #[error(transparent)]
     Render(#[from] squall_report::RenderError),
+}
+
+impl RunError {
+    /// The load had begun: the run happened, but can't be judged.
+    pub fn is_late(&self) -> bool {
+        matches!(self, Self::Load(_) | Self::Record(_) | Self::Render(_))
+    }
 }
 
 /// Ends a run before its time; the first reason stands. Clones share it.
@@ -124,42 +138,29 @@ pub async fn run(
     plan: Plan,
     options: &Options,
     abort: &Abort,
-    observe: impl FnMut(&Snapshot<'_>) + Send,
+    observe: impl FnMut(&Snapshot<'_>),
 ) -> Result<Report, RunError> {
     traffic::survey(&plan)?;
     let plan = Arc::new(plan);
-    let logs = make_folders(&options.dir)?;
-
     let clock = Clock::stopped();
     let (recorder, records) = Recorder::channel();
-    let launcher = launcher(&plan, options, logs)?;
-    let fleet = Fleet::new(&plan, &launcher, clock, &recorder);
     let correlator = Arc::new(Correlator::new());
+    let launcher = launcher(&plan, options)?;
+    let fleet = Fleet::new(&plan, &launcher, clock, &recorder);
     let control: Arc<dyn NodeControl> = Arc::new(fleet.clone());
     // Before anything runs: a plugin that refuses its parameters costs nobody a minute.
     let faults = fault::load_all(&plan, clock, &recorder, &correlator, &control)?;
+    make_folders(&options.dir)?;
     let recording = record::start(Arc::clone(&plan), &options.dir, clock, records)?;
 
     let world = World { plan, clock, recorder, correlator, fleet, launcher, faults, control };
     let result = world.carry_out(abort, &recording, observe).await;
     // The fleet goes, whatever happened.
     world.fleet.shut_down().await;
-    let (load, cpu) = result?;
-
-    let evidence = Evidence {
-        squall: env!("CARGO_PKG_VERSION").into(),
-        started_at: options.started_at.clone(),
-        command: options.command.clone(),
-        aborted: abort.reason(),
-        duration: world.clock.now(),
-        cpu_s: cpu.cpu_s,
-        peak_rss_bytes: cpu.peak_rss_bytes,
-        lag: load.lag,
-        saturated: load.saturated,
-        faults: world.faults.evidence(),
-    };
+    let evidence = world.evidence(options, abort, result?);
     let plan = Arc::clone(&world.plan);
     drop(world);
+
     let recorded = recording.finish()?;
     let facts = record::read_facts(&options.dir, &plan)?;
     let report = verify::judge(&plan, &recorded, &facts, evidence);
@@ -168,20 +169,18 @@ pub async fn run(
 }
 
 /// Makes the run's folder and the folder for logs in it.
-fn make_folders(dir: &Path) -> Result<PathBuf, RunError> {
+fn make_folders(dir: &Path) -> Result<(), RunError> {
     if dir.join(REPORT_FILE).exists() || dir.join(record::REQUESTS_FILE).exists() {
         return Err(RunError::Occupied(dir.to_owned()));
     }
-    let logs = dir.join("logs");
-    std::fs::create_dir_all(&logs).map_err(|source| RunError::Folder { path: dir.to_owned(), source })?;
-    Ok(logs)
+    std::fs::create_dir_all(dir.join(LOGS)).map_err(|source| RunError::Folder { path: dir.to_owned(), source })
 }
 
-fn launcher(plan: &Plan, options: &Options, logs: PathBuf) -> Result<Launcher, RunError> {
+fn launcher(plan: &Plan, options: &Options) -> Result<Launcher, RunError> {
     let folder = plan.path.parent().unwrap_or(Path::new("."));
     Ok(Launcher {
         program: options.program.clone(),
-        logs,
+        logs: options.dir.join(LOGS),
         scenario_dir: std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()),
         model: plan.target.model.clone(),
         reaper: Reaper::start(&options.program)?,
@@ -201,47 +200,120 @@ struct World {
     control: Arc<dyn NodeControl>,
 }
 
+/// How the load went, and what it took.
+struct Sent {
+    load: LoadSummary,
+    used: Usage,
+}
+
 impl World {
     /// Gets the fleet ready, sends the load through the storm, and takes the target away again.
     async fn carry_out(
         &self,
         abort: &Abort,
-        recording: &record::Recording,
-        observe: impl FnMut(&Snapshot<'_>) + Send,
-    ) -> Result<LoadSummary, RunError> {
+        recording: &Recording,
+        observe: impl FnMut(&Snapshot<'_>),
+    ) -> Result<Sent, RunError> {
+        let interrupted = || RunError::Interrupted(abort.reason().unwrap_or_default());
         let target = tokio::select! {
             target = self.get_ready() => target?,
-            () = abort.token.cancelled() => return Err(RunError::Interrupted),
+            () = abort.token.cancelled() => return Err(interrupted()),
         };
         self.clock.begin();
+        let before = Usage::now();
+        let in_flight = Arc::new(AtomicU64::new(0));
+        // The storm lasts as long as its load, and is withdrawn with it.
         let withdrawn = CancellationToken::new();
-        let storm = fault::timeline::run(
-            Arc::clone(&self.faults.engine),
-            Arc::clone(&self.plan),
-            self.clock,
-            Arc::clone(&self.control),
-            withdrawn.clone(),
-        );
-        let load = self.load(&target, abort);
-        let live = load.live();
         let load = async {
-            let summary = load::run(load).await;
-            // The storm is over with its load.
+            let summary = load::run(self.load(&target, abort, &in_flight)).await;
             withdrawn.cancel();
             summary
         };
-        let watch = async {
-            tokio::select! {
-                never = self.observe(recording, &live, observe) => never,
-                never = self.watch(&target, abort) => never,
-            }
-        };
+        let storm = self.faults.play(&self.plan, self.clock, withdrawn.clone());
         let both = async { tokio::join!(load, storm).0 };
         let summary = tokio::select! {
             summary = both => summary?,
-            never = watch => match never {},
+            never = self.observe(recording, abort, &in_flight, observe) => match never {},
+            never = self.fail_on_trap(abort) => match never {},
         };
         target.shut_down().await;
-        Ok(summary)
+        Ok(Sent { load: summary, used: Usage::now() - before })
+    }
+
+    /// Starts the nodes with their proxies, then the target.
+    async fn get_ready(&self) -> Result<Target, FleetError> {
+        let proxies = ProxyContext {
+            clock: self.clock,
+            seed: self.plan.seed,
+            engine: Arc::clone(&self.faults.engine),
+            recorder: self.recorder.clone(),
+            correlator: Arc::clone(&self.correlator),
+            attempt_ids: Arc::new(AtomicU64::new(0)),
+        };
+        self.fleet.start(&proxies).await?;
+        Target::start(&self.plan, &self.fleet, &self.launcher).await
+    }
+
+    fn load(&self, target: &Target, abort: &Abort, in_flight: &Arc<AtomicU64>) -> LoadContext {
+        LoadContext {
+            plan: Arc::clone(&self.plan),
+            clock: self.clock,
+            base_url: target.base_url.clone(),
+            recorder: self.recorder.clone(),
+            correlator: Arc::clone(&self.correlator),
+            stop: abort.token.clone(),
+            in_flight: Arc::clone(in_flight),
+        }
+    }
+
+    /// Shows the run to its observer, for as long as it lasts; ends it when it can't be recorded.
+    async fn observe(
+        &self,
+        recording: &Recording,
+        abort: &Abort,
+        in_flight: &AtomicU64,
+        mut observe: impl FnMut(&Snapshot<'_>),
+    ) -> Infallible {
+        loop {
+            tokio::time::sleep(OBSERVE_EVERY).await;
+            if recording.has_failed() {
+                abort.now("the run could not be recorded");
+            }
+            let now = self.clock.now();
+            observe(&Snapshot {
+                plan: &self.plan,
+                now,
+                phase: self.plan.phases.iter().position(|phase| now < phase.end()),
+                in_flight: in_flight.load(Ordering::Relaxed),
+                recorded: recording.live(),
+                nodes: self.control.list(),
+            });
+        }
+    }
+
+    /// Ends the run at the first trap of a plugin whose `on_trap` says so.
+    async fn fail_on_trap(&self, abort: &Abort) -> Infallible {
+        let mut failure = self.faults.engine.failure();
+        if let Ok(trap) = failure.wait_for(Option::is_some).await {
+            abort.now(trap.as_ref().map(ToString::to_string).unwrap_or_default());
+        }
+        std::future::pending().await
+    }
+
+    fn evidence(&self, options: &Options, abort: &Abort, sent: Sent) -> Evidence {
+        Evidence {
+            squall: env!("CARGO_PKG_VERSION").into(),
+            digest: scenario::digest(&self.plan),
+            scenario_path: self.plan.path.display().to_string(),
+            started_at: options.started_at.clone(),
+            command: options.command.clone(),
+            aborted: abort.reason(),
+            duration: self.clock.now(),
+            cpu_s: sent.used.cpu_s,
+            peak_rss_bytes: sent.used.peak_rss_bytes,
+            lag: sent.load.lag,
+            saturated: sent.load.why_saturated,
+            faults: self.faults.evidence(&self.plan),
+        }
     }
 }

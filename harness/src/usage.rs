@@ -11,6 +11,14 @@ pub struct Usage {
     pub peak_rss_bytes: u64,
 }
 
+impl std::ops::Sub for Usage {
+    type Output = Self;
+    /// CPU time since `earlier`. A peak can't be subtracted: it stays that of the whole process.
+    fn sub(self, earlier: Self) -> Self {
+        Self { cpu_s: self.cpu_s - earlier.cpu_s, ..self }
+    }
+}
+
 /// The kernel's unit of `ru_maxrss`: KiB, but bytes on macOS.
 const MAXRSS_UNIT: u64 = if cfg!(target_os = "macos") { 1 } else { 1024 };
 

@@ -1,8 +1,12 @@
 //! The command line: one file a verb. What was typed ends here; the library takes what it means.
 
 mod check;
+mod completions;
 mod exit;
+mod progress;
+mod reaper;
 mod router;
+mod run;
 mod sim;
 
 use std::io::Write as _;
@@ -15,6 +19,8 @@ use exit::Exit;
 /// Load and chaos for LLM endpoints: replay real traffic, break the path, prove that the service held.
 #[derive(Debug, Parser)]
 #[command(name = "squall", version, about, propagate_version = true)]
+#[command(after_help = "Begin with:
+  squall run scenarios/quickstart.toml")]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -22,17 +28,25 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Run(run::Args),
     Check(check::Args),
-    Router(router::Args),
     Sim(sim::Args),
+    Router(router::Args),
+    Completions(completions::Args),
+    /// Internal: ends what a harness that was killed left behind
+    #[command(hide = true)]
+    Reaper,
 }
 
 /// Parses the command line, carries it out, and maps the result to an exit code.
 pub(crate) fn main() -> ExitCode {
     let result = match Cli::parse().verb {
+        Verb::Run(args) => run::run(&args),
         Verb::Check(args) => check::run(&args),
-        Verb::Router(args) => router::run(&args),
         Verb::Sim(args) => sim::run(&args),
+        Verb::Router(args) => router::run(&args),
+        Verb::Completions(args) => Ok(completions::run(&args)),
+        Verb::Reaper => reaper::run(),
     };
     match result {
         Ok(exit) => exit.into(),

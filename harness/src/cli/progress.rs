@@ -4,18 +4,25 @@
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use squall::clock::Nanos;
 use squall::fault::NodeState;
+use squall::record::PhaseLive;
 use squall::run::Snapshot;
+use squall::scenario::plan::Plan;
 
 /// Shows a run's snapshots.
 pub(crate) enum Progress {
     /// A bar that is redrawn in place.
     Live(ProgressBar),
     /// A line when a phase begins, and one when it has ended.
-    Lines { begun: Option<usize> },
+    Lines {
+        /// The phase that the last line was about.
+        begun: Option<usize>,
+    },
     /// Nothing.
     Quiet,
 }
@@ -37,11 +44,24 @@ impl Progress {
         Self::Live(bar)
     }
 
+    /// Shows what is about to happen.
+    pub(crate) fn begin(&self, plan: &Plan, dir: &Path) {
+        if matches!(self, Self::Quiet) {
+            return;
+        }
+        let length = humantime::format_duration(Duration::from_nanos(plan.end().0));
+        let nodes = plan.nodes.len();
+        let text = format!("{}: {length}, {nodes} nodes, into {}", plan.name, dir.display());
+        let _ = writeln!(anstream::stderr(), "{text}");
+    }
+
     /// Shows one snapshot.
     pub(crate) fn show(&mut self, snapshot: &Snapshot<'_>) {
         match self {
             Self::Live(bar) => {
-                bar.set_length(u64::try_from(Duration::from_nanos(snapshot.plan.end().0).as_millis()).unwrap_or(1));
+                bar.set_length(
+                    u64::try_from(Duration::from_nanos(snapshot.plan.end().0).as_millis()).unwrap_or(1),
+                );
                 bar.set_position(snapshot.now.0 / 1_000_000);
                 bar.set_message(live_line(snapshot));
             }
@@ -75,7 +95,8 @@ fn live_line(snapshot: &Snapshot<'_>) -> String {
     };
     let live = &snapshot.recorded;
     let _ = write!(line, "  {:.0} req/s  {} in flight", live.rate, snapshot.in_flight);
-    line.push_str(&measures(live.ok_share, live.ttft_p95_ms));
+    let phase = snapshot.phase.unwrap_or(snapshot.plan.phases.len() - 1);
+    line.push_str(&measures(&phase_live(snapshot, phase), "  "));
     let nodes: Vec<_> = snapshot.nodes.iter().map(|node| format!("{} {}", node.name, node.state)).collect();
     if !nodes.is_empty() {
         let _ = write!(line, "  {}", nodes.join(", "));
@@ -83,44 +104,46 @@ fn live_line(snapshot: &Snapshot<'_>) -> String {
     line
 }
 
-fn measures(ok_share: Option<f64>, ttft_p95_ms: Option<f64>) -> String {
+/// How phase `index` stands; empty before the first record.
+fn phase_live(snapshot: &Snapshot<'_>, index: usize) -> PhaseLive {
+    snapshot.recorded.phases.get(index).copied().unwrap_or_default()
+}
+
+fn measures(phase: &PhaseLive, separator: &str) -> String {
     let mut text = String::new();
-    if let Some(share) = ok_share {
-        let _ = write!(text, "  {:.1} % ok", share * 100.0);
+    // Writing to a string does not fail.
+    if let Some(share) = phase.ok_share {
+        let _ = write!(text, "{separator}{:.1} % ok", share * 100.0);
     }
-    if let Some(p95) = ttft_p95_ms {
-        let _ = write!(text, "  ttft p95 {p95:.0} ms");
+    if let Some(p95) = phase.ttft_p95_ms {
+        let _ = write!(text, "{separator}ttft p95 {p95:.0} ms");
     }
     text
 }
 
-fn phase_lines(begun: Option<usize>, snapshot: &Snapshot<'_>) {
-    let mut err = anstream::stderr();
-    let now = snapshot.now.as_secs_f64();
-    // Nothing is left to tell when stderr is closed.
-    if let Some(index) = begun {
-        let phase = &snapshot.plan.phases[index];
-        let live = &snapshot.recorded;
-        let down: Vec<_> = snapshot
-            .nodes
-            .iter()
-            .filter(|node| node.state != NodeState::Up)
-            .map(|node| format!(", {} {}", node.name, node.state))
-            .collect();
-        let _ = writeln!(
-            err,
-            "{now:6.1}s  {} ended: {} answered so far{}{}",
-            phase.name,
-            live.ended,
-            measures(live.ok_share, live.ttft_p95_ms).replace("  ", ", "),
-            down.concat()
-        );
+/// The end of the phase that was, and the beginning of the one that is.
+fn phase_lines(before: Option<usize>, snapshot: &Snapshot<'_>) {
+    if let Some(index) = before {
+        let live = phase_live(snapshot, index);
+        let not_up = snapshot.nodes.iter().filter(|node| node.state != NodeState::Up);
+        let not_up: String = not_up.map(|node| format!(", {} {}", node.name, node.state)).collect();
+        let name = &snapshot.plan.phases[index].name;
+        let measures = measures(&live, ", ");
+        line(snapshot.now, &format!("{name} ended: {} answered{measures}{not_up}", live.ended));
     }
     if let Some(index) = snapshot.phase {
         let phase = &snapshot.plan.phases[index];
-        let faults = snapshot.plan.faults.iter().filter(|fault| fault.phase == index).count();
-        let storm = if faults == 0 { String::new() } else { format!(", {faults} faults") };
+        let faults = match snapshot.plan.faults.iter().filter(|fault| fault.phase == index).count() {
+            0 => String::new(),
+            1 => ", 1 fault".into(),
+            many => format!(", {many} faults"),
+        };
         let length = humantime::format_duration(phase.duration);
-        let _ = writeln!(err, "{now:6.1}s  {} begins: {length}{storm}", phase.name);
+        line(snapshot.now, &format!("{} begins: {length}{faults}", phase.name));
     }
+}
+
+fn line(now: Nanos, text: &str) {
+    // Nothing is left to tell when stderr is closed.
+    let _ = writeln!(anstream::stderr(), "{:6.1}s  {text}", now.as_secs_f64());
 }

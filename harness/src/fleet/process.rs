@@ -21,7 +21,7 @@ const LOG_TAIL: usize = 600;
 
 /// A running process, and its whole group. Dropping it kills the group.
 #[derive(Debug)]
-pub struct Process {
+pub(super) struct Process {
     who: String,
     log: PathBuf,
     // None once the process has been waited for: its number may belong to somebody else then.
@@ -30,7 +30,7 @@ pub struct Process {
 }
 
 /// Where a process writes: its log in the run's folder, and whether its first line is wanted.
-pub struct Output<'a> {
+pub(super) struct Output<'a> {
     /// The folder for logs.
     pub logs: &'a Path,
     /// The name of the log, without its ending; also what errors call the process.
@@ -39,13 +39,13 @@ pub struct Output<'a> {
 
 impl Process {
     /// Starts `argv` in a group of its own, with its output in `LOGS/WHO.log`.
-    pub fn start(argv: &[String], output: &Output<'_>, reaper: &Reaper) -> Result<Self, FleetError> {
+    pub(super) fn start(argv: &[String], output: &Output<'_>, reaper: &Reaper) -> Result<Self, FleetError> {
         let (process, _) = Self::spawn(argv, output, reaper, false)?;
         Ok(process)
     }
 
     /// Starts one of Squall's own servers, and reads from its first line where it listens.
-    pub async fn start_listening(
+    pub(super) async fn start_listening(
         argv: &[String],
         output: &Output<'_>,
         reaper: &Reaper,
@@ -117,19 +117,19 @@ impl Process {
     }
 
     /// Sends a signal to the whole group. An error says that it has ended.
-    pub fn signal(&self, signal: Signal) -> Result<(), String> {
+    pub(super) fn signal(&self, signal: Signal) -> Result<(), String> {
         let group = self.group.lock();
         let pid = group.ok_or_else(|| format!("the process of `{}` has ended", self.who))?;
         kill_process_group(pid, signal).map_err(|error| format!("signalling `{}`: {error}", self.who))
     }
 
     /// Changes when the process has ended.
-    pub fn exit(&self) -> watch::Receiver<Option<ExitStatus>> {
+    pub(super) fn exit(&self) -> watch::Receiver<Option<ExitStatus>> {
         self.exit.clone()
     }
 
     /// Ends the process and its group, and waits until it is gone.
-    pub async fn end(self) {
+    pub(super) async fn end(self) {
         // Resumed first, since a stopped process can't be asked to end; killed in any case.
         let _ = self.signal(Signal::KILL);
         let mut exit = self.exit.clone();
@@ -137,7 +137,7 @@ impl Process {
     }
 
     /// An error about this process, with the end of its log.
-    pub fn error(&self, why: &str) -> FleetError {
+    pub(super) fn error(&self, why: &str) -> FleetError {
         let tail = std::fs::read(&self.log).map(|log| {
             let tail = &log[log.len().saturating_sub(LOG_TAIL)..];
             String::from_utf8_lossy(tail).trim().to_owned()

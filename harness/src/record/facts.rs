@@ -2,11 +2,16 @@
 //!
 //! The verdict is computed from what is on disk, so that what was judged is what can be read.
 
+use std::collections::HashMap;
+use std::path::Path;
+
 use squall_report::{Cohort, Outcome};
 
-use super::row::{AttemptEnd, Content, NodeEvent};
+use super::row::{AttemptEnd, AttemptRow, Content, NodeEvent, RequestRow};
+use super::{ATTEMPTS_FILE, NODES_FILE, REQUESTS_FILE, RecordError, ledger};
 use crate::clock::Nanos;
-use crate::name::{AttemptId, RequestId};
+use crate::name::{AttemptId, NodeName, RequestId};
+use crate::scenario::plan::Plan;
 
 /// What the ledgers say.
 #[derive(Clone, Debug, Default)]
@@ -63,4 +68,74 @@ pub struct AttemptFact {
     pub marker: bool,
     pub after_end: bool,
     pub faults: u32,
+}
+
+/// Reads the ledgers of the run in `folder`.
+pub fn read_facts(folder: &Path, plan: &Plan) -> Result<Facts, RecordError> {
+    let phases: HashMap<&str, u16> = plan.phases.iter().map(|phase| phase.name.as_str()).zip(0..).collect();
+    let nodes: HashMap<&NodeName, u16> = plan.nodes.iter().map(|node| &node.name).zip(0..).collect();
+    let node_of =
+        |name: &NodeName| nodes.get(name).copied().ok_or_else(|| format!("no node `{name}` in the plan"));
+    let mut facts = Facts::default();
+    ledger::read(folder, REQUESTS_FILE, |row: RequestRow| {
+        let phase = phases.get(row.phase.as_str()).copied();
+        let phase = phase.ok_or_else(|| format!("no phase `{}` in the plan", row.phase))?;
+        let node = row.node.as_ref().map(node_of).transpose()?;
+        facts.requests.push(RequestFact::of(&row, phase, node));
+        Ok(())
+    })?;
+    ledger::read(folder, ATTEMPTS_FILE, |row: AttemptRow| {
+        facts.attempts.push(AttemptFact::of(&row, node_of(&row.node)?));
+        Ok(())
+    })?;
+    ledger::read(folder, NODES_FILE, |event| {
+        facts.node_events.push(event);
+        Ok(())
+    })?;
+    Ok(facts)
+}
+
+impl RequestFact {
+    fn of(row: &RequestRow, phase: u16, node: Option<u16>) -> Self {
+        Self {
+            id: row.id,
+            phase,
+            cohort: row.cohort,
+            intended: row.intended_ns,
+            sent: row.sent_ns,
+            first_byte: row.first_byte_ns,
+            first_content: row.first_content_ns,
+            last_content: row.last_content_ns,
+            end: row.end_ns,
+            outcome: row.outcome,
+            status: row.status,
+            output_tokens: row.output_tokens,
+            node,
+            attempts: row.attempts,
+            claimed_attempts: row.claimed_attempts,
+            content: row.content,
+            marker: row.marker,
+            genuine_marker: row.genuine_marker,
+            clean_end: row.clean_end,
+        }
+    }
+}
+
+impl AttemptFact {
+    fn of(row: &AttemptRow, node: u16) -> Self {
+        Self {
+            id: row.id,
+            request: row.request,
+            ordinal: row.ordinal,
+            node,
+            start: row.start_ns,
+            end: row.end_ns,
+            how: row.end,
+            status: row.status,
+            probe: row.probe,
+            marker: row.marker,
+            after_end: row.after_end,
+            faults: row.faults,
+        }
+    }
 }

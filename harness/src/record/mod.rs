@@ -4,7 +4,17 @@
 //! One thread owns all of it. Everyone else holds a [`Recorder`], a handle that sends.
 
 mod facts;
+mod histogram;
+mod interval;
+mod ledger;
+mod recording;
 mod row;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::path::PathBuf;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -12,8 +22,54 @@ use squall_report::{Counts, Curve, Latency, Node, Slice};
 
 use crate::clock::Nanos;
 
-pub use facts::{AttemptFact, Facts, RequestFact};
+pub use facts::{AttemptFact, Facts, RequestFact, read_facts};
+pub use recording::{Recording, start};
 pub use row::{AttemptEnd, AttemptRow, Content, FaultRow, NodeEvent, RequestRow, TimeoutKind};
+
+/// The ledger of requests.
+pub const REQUESTS_FILE: &str = "requests.jsonl";
+/// The ledger of attempts.
+pub const ATTEMPTS_FILE: &str = "attempts.jsonl";
+/// The ledger of faults.
+pub const FAULTS_FILE: &str = "faults.jsonl";
+/// The changes of nodes' states.
+pub const NODES_FILE: &str = "nodes.jsonl";
+/// Histograms by interval.
+pub const HISTOGRAM_LOG_FILE: &str = "latency.hlog";
+
+/// Why a run could not be recorded, or not be read back.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// A file could not be written.
+    #[error("could not write {}: {source}; is there room on the disk?", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A ledger could not be read.
+    #[error("could not read {}: {source}", path.display())]
+    Read {
+        /// The ledger.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A row of a ledger makes no sense.
+    #[error("{}, line {line}: {why}", path.display())]
+    Row {
+        /// The ledger.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// What is wrong.
+        why: String,
+    },
+    /// The recording thread could not be started, or did not end as it should.
+    #[error("the recording thread failed: {0}")]
+    Thread(String),
+}
 
 /// Records that may wait; a producer waits when the recorder is this far behind.
 const BACKLOG: usize = 65_536;
@@ -86,4 +142,24 @@ pub struct Gaps {
     pub good: u64,
     /// The gap at the SLO's percentile, milliseconds.
     pub observed_ms: Option<f64>,
+}
+
+/// How the run stands, for whoever watches it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Live {
+    /// Requests that ended a second, over the last second or so.
+    pub rate: f64,
+    /// The phases, in the plan's order.
+    pub phases: Vec<PhaseLive>,
+}
+
+/// How a phase stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PhaseLive {
+    /// Requests of the phase that have ended.
+    pub ended: u64,
+    /// Of these, the share that succeeded.
+    pub ok_share: Option<f64>,
+    /// The 95th percentile of their time to first token, intended clock.
+    pub ttft_p95_ms: Option<f64>,
 }

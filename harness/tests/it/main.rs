@@ -4,5 +4,6 @@ mod load;
 mod plugins;
 mod proxy;
 mod router;
+mod run;
 mod scenario;
 mod sim;

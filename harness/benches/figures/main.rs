@@ -5,6 +5,9 @@
 //! is installed, is measured beside the closed loop, on the same server and the same core.
 //!
 //! `cargo bench --bench figures -- lag ttft` runs only the parts named.
+#![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
+
+mod proxy_cost;
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -24,8 +27,13 @@ const CLIENT_CORE: &str = "1";
 
 type Part = (&'static str, fn(&Path) -> Result<()>);
 
-const PARTS: [Part; 4] =
-    [("lag", dispatch_lag), ("ttft", ttft_accuracy), ("streams", closed_loop), ("open", open_streams)];
+const PARTS: [Part; 5] = [
+    ("lag", dispatch_lag),
+    ("ttft", ttft_accuracy),
+    ("streams", closed_loop),
+    ("proxy", proxy_cost::measure),
+    ("open", open_streams),
+];
 
 fn main() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();

@@ -1,0 +1,158 @@
+//! `squall run`: the main job.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+use jiff::Zoned;
+use squall::run::{Abort, Options, RunError};
+use squall::scenario::{self, plan::Plan};
+use squall_report::{Report, Verdict};
+
+use super::exit::Exit;
+use super::progress::Progress;
+
+/// Where runs go without `--out`, under the working directory.
+const RUNS: &str = "runs";
+/// The width of tables where stdout is no terminal.
+const PLAIN_WIDTH: u16 = 100;
+/// As a shell says that Ctrl-C ended a program.
+const INTERRUPTED: i32 = 130;
+
+/// Run a scenario: replay its traffic, break its path, judge what happened
+///
+/// Prints the result and leaves a folder with the report and the ledgers. Exit codes: 0 pass, 1 fail,
+/// 2 could not run, 3 inconclusive. Ctrl-C ends a run cleanly, with a report; twice ends it at once.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  squall run scenarios/quickstart.toml
+  squall run scenario.toml --out runs/today --seed 8
+  squall run scenario.toml --json | jq .verdict")]
+pub(crate) struct Args {
+    /// The scenario's file
+    scenario: PathBuf,
+    /// The run's folder [default: runs/TIME-SCENARIO]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Replaces the scenario's seed
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Print report.json to stdout instead of tables
+    #[arg(long)]
+    json: bool,
+    /// Show no progress
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let plan = scenario::load(&args.scenario, args.seed)?;
+    let now = Zoned::now();
+    let dir = args.out.clone().unwrap_or_else(|| default_folder(&args.scenario, &now));
+    let options = Options {
+        program: std::env::current_exe().context("finding squall's own program, to start nodes with")?,
+        command: command(args, &plan),
+        started_at: now.timestamp().to_string(),
+        dir,
+    };
+    raise_file_limit();
+    let abort = Abort::new();
+    end_on_signal(&abort)?;
+    let mut progress = Progress::new(args.quiet);
+    progress.begin(&plan, &options.dir);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result =
+        runtime.block_on(squall::run::run(plan, &options, &abort, |snapshot| progress.show(snapshot)));
+    progress.finish();
+    // What hangs on purpose (a fault's silent socket) must not hold the end up.
+    runtime.shutdown_background();
+    match result {
+        Ok(report) => show(&report, &options.dir, args.json),
+        Err(error) if error.is_late() => {
+            writeln!(anstream::stderr(), "error: {error}\nThe run happened, but can't be judged.")?;
+            Ok(Exit::Inconclusive)
+        }
+        Err(error) => Err(without_bare_folder(error, &options.dir)),
+    }
+}
+
+/// A run that never began leaves no folder, unless there are logs in it that say why.
+fn without_bare_folder(error: RunError, dir: &Path) -> anyhow::Error {
+    if !matches!(error, RunError::Fleet(_) | RunError::Occupied(_)) {
+        // Removes empty folders only; what is in use stays.
+        let _ = std::fs::remove_dir(dir.join("logs"));
+        let _ = std::fs::remove_dir(dir);
+    }
+    error.into()
+}
+
+fn show(report: &Report, dir: &Path, json: bool) -> anyhow::Result<Exit> {
+    let shown = if json {
+        squall_report::write_json(report, &mut std::io::stdout().lock())
+    } else {
+        let width = terminal_width().unwrap_or(PLAIN_WIDTH);
+        squall_report::write_terminal(
+            report,
+            &mut anstream::stdout().lock(),
+            &dir.display().to_string(),
+            width,
+        )
+    };
+    // A reader that went away (`| head`) has seen what it wanted.
+    if let Err(error) = shown
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        return Err(error).context("printing the result");
+    }
+    Ok(match report.verdict {
+        Verdict::Pass => Exit::Pass,
+        Verdict::Fail => Exit::Fail,
+        Verdict::Inconclusive | Verdict::NotChecked => Exit::Inconclusive,
+    })
+}
+
+fn terminal_width() -> Option<u16> {
+    let stdout = std::io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    rustix::termios::tcgetwinsize(stdout).ok().map(|size| size.ws_col).filter(|columns| *columns > 0)
+}
+
+/// `runs/20261124-155730-quickstart`.
+fn default_folder(scenario: &Path, now: &Zoned) -> PathBuf {
+    let stem = scenario.file_stem().unwrap_or_default().to_string_lossy();
+    Path::new(RUNS).join(format!("{}-{stem}", now.strftime("%Y%m%d-%H%M%S")))
+}
+
+/// The command that repeats the run.
+fn command(args: &Args, plan: &Plan) -> String {
+    let path = args.scenario.display().to_string();
+    let plain = path.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c));
+    let path = if plain { path } else { format!("'{}'", path.replace('\'', r"'\''")) };
+    format!("squall run {path} --seed {}", plan.seed)
+}
+
+/// The first signal (Ctrl-C, SIGTERM, SIGHUP) ends the run cleanly, the second at once: the reaper
+/// then ends what is left.
+fn end_on_signal(abort: &Abort) -> anyhow::Result<()> {
+    let abort = abort.clone();
+    let before = AtomicBool::new(false);
+    ctrlc::set_handler(move || {
+        if before.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED);
+        }
+        abort.now("interrupted by a signal");
+    })
+    .context("listening for Ctrl-C")
+}
+
+/// Each stream takes a file descriptor or more; the usual soft limit is 1,024.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Not being allowed to is no error: the run will say so when descriptors run out.
+    let _ = setrlimit(Resource::Nofile, limit);
+}

@@ -1,0 +1,200 @@
+//! The recording thread: takes records as they come, writes ledgers, counts.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+use hdrhistogram::serialization::V2DeflateSerializer;
+use parking_lot::Mutex;
+
+use super::interval::{self, Interval};
+use super::ledger::Ledger;
+use super::tables::Tables;
+use super::{
+    ATTEMPTS_FILE, FAULTS_FILE, HISTOGRAM_LOG_FILE, Live, NODES_FILE, REQUESTS_FILE, Record, RecordError,
+    Recorded,
+};
+use crate::clock::{Clock, Nanos};
+use crate::scenario::plan::Plan;
+
+/// Between two refreshes of what watchers see.
+const REFRESH: Duration = Duration::from_millis(250);
+/// Ledgers are flushed, and an interval of the histogram log ends, this often.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// The rate that is shown is that of this long.
+const RATE_OVER: Duration = Duration::from_secs(1);
+
+/// A recording that goes on.
+pub struct Recording {
+    thread: JoinHandle<Result<Recorded, RecordError>>,
+    close: Sender<()>,
+    live: Arc<Mutex<Live>>,
+}
+
+/// Starts to record what comes out of `records` into files in `folder`.
+pub fn start(
+    plan: Arc<Plan>,
+    folder: &Path,
+    clock: Clock,
+    records: Receiver<Record>,
+) -> Result<Recording, RecordError> {
+    let ledgers = Ledgers::create(folder)?;
+    let log_path = folder.join(HISTOGRAM_LOG_FILE);
+    let log = File::create_new(&log_path)
+        .map_err(|source| RecordError::Write { path: log_path.clone(), source })?;
+    let (close, closed) = bounded(1);
+    let live = Arc::new(Mutex::new(Live::default()));
+    let shared = Arc::clone(&live);
+    let work = move || {
+        let state =
+            State { tables: Tables::new(&plan), interval: Interval::new(), ledgers, live: shared, clock };
+        state.run(&plan, &records, &closed, log, &log_path)
+    };
+    let thread = std::thread::Builder::new().name("squall-record".into()).spawn(work);
+    let thread = thread.map_err(|error| RecordError::Thread(error.to_string()))?;
+    Ok(Recording { thread, close, live })
+}
+
+impl Recording {
+    /// How the run stands.
+    pub fn live(&self) -> Live {
+        self.live.lock().clone()
+    }
+
+    /// It has ended before its time: a file could not be written. [`Recording::finish`] says why.
+    pub fn has_failed(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Takes what is still on its way, closes the files, and gives the figures. Records that come
+    /// later are dropped: whoever may still send must have ended before.
+    pub fn finish(self) -> Result<Recorded, RecordError> {
+        // An error means that the thread has ended already; joining says why.
+        let _ = self.close.send(());
+        self.thread.join().map_err(|_| RecordError::Thread("it panicked; this is a bug in squall".into()))?
+    }
+}
+
+struct Ledgers {
+    requests: Ledger,
+    attempts: Ledger,
+    faults: Ledger,
+    nodes: Ledger,
+}
+
+impl Ledgers {
+    fn create(folder: &Path) -> Result<Self, RecordError> {
+        Ok(Self {
+            requests: Ledger::create(folder, REQUESTS_FILE)?,
+            attempts: Ledger::create(folder, ATTEMPTS_FILE)?,
+            faults: Ledger::create(folder, FAULTS_FILE)?,
+            nodes: Ledger::create(folder, NODES_FILE)?,
+        })
+    }
+
+    fn flush(&mut self) -> Result<(), RecordError> {
+        self.requests.flush()?;
+        self.attempts.flush()?;
+        self.faults.flush()?;
+        self.nodes.flush()
+    }
+}
+
+struct State {
+    tables: Tables,
+    interval: Interval,
+    ledgers: Ledgers,
+    live: Arc<Mutex<Live>>,
+    clock: Clock,
+}
+
+impl State {
+    fn run(
+        mut self,
+        plan: &Plan,
+        records: &Receiver<Record>,
+        closed: &Receiver<()>,
+        log: File,
+        log_path: &PathBuf,
+    ) -> Result<Recorded, RecordError> {
+        let unwritable = |source| RecordError::Write { path: log_path.clone(), source };
+        let mut file = BufWriter::new(log);
+        let mut serializer = V2DeflateSerializer::new();
+        let mut log = interval::begin(&mut file, &mut serializer).map_err(unwritable)?;
+        let mut refresh = Refresh { at: Nanos::ZERO, rate_since: Nanos::ZERO, ended_before: 0, rate: 0.0 };
+        loop {
+            select! {
+                recv(records) -> record => match record {
+                    Ok(record) => self.take(record)?,
+                    // Every recorder is gone.
+                    Err(_) => break,
+                },
+                recv(closed) -> _ => break,
+                default(REFRESH) => {}
+            }
+            let now = self.clock.now();
+            if now.since(refresh.at) >= REFRESH {
+                *self.live.lock() = refresh.live(&self.tables, now);
+            }
+            if self.interval.length(now) >= INTERVAL {
+                self.interval.write(&mut log, now).map_err(unwritable)?;
+                self.ledgers.flush()?;
+            }
+        }
+        while let Ok(record) = records.try_recv() {
+            self.take(record)?;
+        }
+        self.interval.write(&mut log, self.clock.now()).map_err(unwritable)?;
+        self.ledgers.flush()?;
+        std::io::Write::flush(&mut file).map_err(unwritable)?;
+        Ok(self.tables.finish(plan.slos.len()))
+    }
+
+    fn take(&mut self, record: Record) -> Result<(), RecordError> {
+        match record {
+            Record::Arrival(at) => {
+                self.tables.arrival(at);
+                Ok(())
+            }
+            Record::Request { row, gaps_ns } => {
+                let interval = &mut self.interval;
+                self.tables.request(&row, &gaps_ns, |metric, latency| interval.record(metric, latency));
+                self.ledgers.requests.add(&row)
+            }
+            Record::Attempt(row) => {
+                self.tables.attempt(&row);
+                self.ledgers.attempts.add(&row)
+            }
+            Record::Fault(row) => self.ledgers.faults.add(&row),
+            Record::Node(event) => {
+                self.tables.node(&event);
+                self.ledgers.nodes.add(&event)
+            }
+        }
+    }
+}
+
+/// What watchers saw last.
+struct Refresh {
+    at: Nanos,
+    rate_since: Nanos,
+    ended_before: u64,
+    rate: f64,
+}
+
+impl Refresh {
+    fn live(&mut self, tables: &Tables, now: Nanos) -> Live {
+        self.at = now;
+        let over = now.since(self.rate_since);
+        if over >= RATE_OVER {
+            self.rate = (tables.ended() - self.ended_before) as f64 / over.as_secs_f64();
+            self.rate_since = now;
+            self.ended_before = tables.ended();
+        }
+        Live { rate: self.rate, phases: tables.live() }
+    }
+}

@@ -1,0 +1,229 @@
+//! What goes in comes out: on disk, in the figures, and back from disk.
+
+use std::io::Read as _;
+use std::time::Duration;
+
+use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+use squall_report::{Clock as ReportClock, Cohort, Metric, Outcome};
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::*;
+use crate::clock::Clock;
+use crate::fault::NodeState;
+use crate::name::{AttemptId, RequestId};
+use crate::scenario::plan::{
+    Api, Entry, Length, Lengths, Limits, NodeKind, NodePlan, Objective, Phase, Plan, Schedule, Slo, Target,
+    Traffic,
+};
+
+const MS: u64 = 1_000_000;
+
+fn plan() -> Plan {
+    let phase = |name: &str, start| Phase {
+        name: name.into(),
+        warmup: false,
+        start: Nanos::from(Duration::from_secs(start)),
+        duration: Duration::from_secs(10),
+    };
+    let limit = Duration::from_secs(5);
+    Plan {
+        name: "test".into(),
+        seed: 1,
+        path: "test.toml".into(),
+        target: Target {
+            api: Api::OpenaiChat,
+            model: "sim".into(),
+            entry: Entry::Node("a".into()),
+            key: None,
+        },
+        nodes: vec![NodePlan {
+            name: "a".into(),
+            zone: String::new(),
+            kind: NodeKind::Url("http://x".into()),
+        }],
+        traffic: Traffic {
+            schedule: Schedule::Constant(1.0),
+            lengths: Lengths { input: Length::Fixed(1), output: Length::Fixed(1) },
+            stream: true,
+            limits: Limits { in_flight: 1, connect: limit, first_token: limit, idle: limit, total: limit },
+        },
+        phases: vec![phase("calm", 0), phase("storm", 10)],
+        faults: Vec::new(),
+        slos: vec![Slo {
+            name: "gaps".into(),
+            text: "p50(itl) <= 10ms".into(),
+            objective: Objective::Latency {
+                metric: Metric::Itl,
+                share: 0.5,
+                bound: Duration::from_millis(10),
+            },
+            during: vec![1],
+        }],
+        failover: None,
+    }
+}
+
+fn request(id: u64, at_ms: u64, outcome: Outcome) -> RequestRow {
+    let at = |offset| Some(Nanos((at_ms + offset) * MS));
+    RequestRow {
+        id: RequestId(id),
+        phase: if at_ms < 10_000 { "calm".into() } else { "storm".into() },
+        cohort: if id.is_multiple_of(2) { Cohort::Faulted } else { Cohort::Collateral },
+        intended_ns: Nanos(at_ms * MS),
+        sent_ns: at(1),
+        first_byte_ns: at(20),
+        first_content_ns: at(50),
+        last_content_ns: at(90),
+        end_ns: Nanos((at_ms + 95) * MS),
+        outcome,
+        status: Some(200),
+        events: 5,
+        output_tokens: 5,
+        node: Some("a".into()),
+        attempts: 1,
+        input_tokens: 9,
+        expected_tokens: Some(5),
+        content: Content::Whole,
+        marker: true,
+        genuine_marker: true,
+        clean_end: true,
+        claimed_attempts: Some(1),
+        timeout: None,
+        error: None,
+    }
+}
+
+fn attempt(id: u64, at_ms: u64, probe: bool) -> AttemptRow {
+    AttemptRow {
+        id: AttemptId(id),
+        request: (!probe).then_some(RequestId(id)),
+        ordinal: 0,
+        node: "a".into(),
+        start_ns: Nanos(at_ms * MS),
+        first_byte_ns: None,
+        end_ns: Nanos((at_ms + 1) * MS),
+        status: Some(200),
+        events: 5,
+        end: AttemptEnd::Complete,
+        probe,
+        marker: true,
+        after_end: false,
+        faults: 0,
+    }
+}
+
+/// Records a small run and returns its figures and facts.
+fn recorded(folder: &Path) -> Result<(Recorded, Facts), RecordError> {
+    let plan = Arc::new(plan());
+    let (recorder, records) = Recorder::channel();
+    let recording = start(Arc::clone(&plan), folder, Clock::start(), records)?;
+    let ends = [
+        (0, 100, Outcome::Ok),
+        (1, 200, Outcome::Cut),
+        (2, 10_100, Outcome::Ok),
+        (3, 10_200, Outcome::Aborted),
+    ];
+    for (id, at_ms, outcome) in ends {
+        recorder.record(Record::Arrival(Nanos(at_ms * MS)));
+        let gaps_ns = vec![5 * MS as u32, 20 * MS as u32];
+        recorder.record(Record::Request { row: Box::new(request(id, at_ms, outcome)), gaps_ns });
+        recorder.record(Record::Attempt(Box::new(attempt(id, at_ms, false))));
+    }
+    recorder.record(Record::Attempt(Box::new(attempt(9, 300, true))));
+    let state = NodeState::Down;
+    recorder.record(Record::Node(NodeEvent { at_ns: Nanos(5), node: "a".into(), state }));
+    let recorded = recording.finish()?;
+    // The recording is closed: what comes now is dropped, and nobody waits.
+    recorder.record(Record::Arrival(Nanos(0)));
+    Ok((recorded, read_facts(folder, &plan)?))
+}
+
+#[test]
+fn a_run_is_counted_and_read_back() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    let (recorded, facts) = recorded(folder.path())?;
+    assert_eq!(recorded.scheduled, [2, 2]);
+    assert_eq!(recorded.counts[0].ok, 1);
+    assert_eq!(recorded.counts[0].cut, 1);
+    assert_eq!(recorded.counts[1].aborted, 1);
+    assert_eq!(recorded.counts[0].sent, 2);
+    assert_eq!(recorded.nodes[0].attempts, 4, "a probe is no work");
+    assert_eq!(recorded.nodes[0].states[0].state, "down");
+    assert_eq!(facts.requests.len(), 4);
+    assert_eq!(facts.requests[1].outcome, Outcome::Cut);
+    assert_eq!(facts.requests[2].phase, 1);
+    assert_eq!(facts.attempts.len(), 5);
+    assert_eq!(facts.node_events.len(), 1);
+    Ok(())
+}
+
+#[test]
+fn a_failure_is_a_censored_sample_and_an_aborted_request_is_none() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    let (recorded, _) = recorded(folder.path())?;
+    let row = |phase: &str, cohort, clock| {
+        recorded.latency.iter().find(|row| {
+            row.phase == phase && row.metric == Metric::Ttft && row.cohort == cohort && row.clock == clock
+        })
+    };
+    let all = row("calm", Cohort::All, ReportClock::Intended).ok_or("no row")?;
+    assert_eq!((all.count, all.failed), (1, 1));
+    assert_eq!(all.p99_ms.map(f64::round), Some(50.0));
+    assert_eq!(all.with_failures.p50_ms.map(f64::round), Some(50.0));
+    assert_eq!(all.with_failures.p99_ms, None, "the largest sample is the failure");
+    let sent = row("calm", Cohort::All, ReportClock::Sent).ok_or("no row")?;
+    assert_eq!(sent.p99_ms.map(f64::round), Some(49.0));
+    assert!(row("calm", Cohort::Collateral, ReportClock::Intended).is_some_and(|row| row.count == 0));
+    let storm = row("storm", Cohort::All, ReportClock::Intended).ok_or("no row")?;
+    assert_eq!((storm.count, storm.failed), (1, 0));
+    Ok(())
+}
+
+#[test]
+fn gaps_are_counted_for_their_objective_in_its_phases() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    let (recorded, _) = recorded(folder.path())?;
+    assert_eq!((recorded.gaps[0].samples, recorded.gaps[0].good), (4, 2));
+    assert_eq!(recorded.gaps[0].observed_ms.map(f64::round), Some(5.0));
+    Ok(())
+}
+
+#[test]
+fn the_histogram_log_is_read_by_its_own_format() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    recorded(folder.path())?;
+    let mut log = Vec::new();
+    File::open(folder.path().join(HISTOGRAM_LOG_FILE))?.read_to_end(&mut log)?;
+    let mut tags = Vec::new();
+    for entry in IntervalLogIterator::new(&log) {
+        if let LogEntry::Interval(interval) = entry.map_err(|error| format!("{error:?}"))? {
+            tags.extend(interval.tag().map(|tag| tag.as_str().to_owned()));
+        }
+    }
+    tags.sort();
+    assert_eq!(tags, ["e2e", "itl", "tpot", "ttfb", "ttft"]);
+    Ok(())
+}
+
+#[test]
+fn a_broken_row_is_named_by_its_line() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    recorded(folder.path())?;
+    let path = folder.path().join(ATTEMPTS_FILE);
+    let text = std::fs::read_to_string(&path)?.replacen("\"ordinal\":0", "\"ordinal\":-1", 1);
+    std::fs::write(&path, text)?;
+    let error = read_facts(folder.path(), &plan()).err().ok_or("it was read")?.to_string();
+    assert!(error.contains("attempts.jsonl, line 1:"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn a_folder_with_ledgers_is_not_written_over() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    recorded(folder.path())?;
+    assert!(matches!(recorded(folder.path()), Err(RecordError::Write { .. })));
+    Ok(())
+}
