@@ -3,6 +3,7 @@
 mod check;
 mod exit;
 mod router;
+mod schema;
 mod sim;
 
 use std::io::Write as _;
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use exit::Exit;
+use squall::scenario::ScenarioError;
 
 /// Load and chaos for LLM endpoints: replay real traffic, break the path, prove that the service held.
 #[derive(Debug, Parser)]
@@ -24,6 +26,7 @@ struct Cli {
 enum Verb {
     Check(check::Args),
     Router(router::Args),
+    Schema(schema::Args),
     Sim(sim::Args),
 }
 
@@ -32,13 +35,17 @@ pub(crate) fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Check(args) => check::run(&args),
         Verb::Router(args) => router::run(&args),
+        Verb::Schema(args) => schema::run(&args),
         Verb::Sim(args) => sim::run(&args),
     };
     match result {
         Ok(exit) => exit.into(),
         Err(error) => {
-            // Nothing is left to tell when stderr is closed too.
-            let _ = writeln!(anstream::stderr(), "error: {error:#}");
+            match error.downcast_ref::<ScenarioError>() {
+                Some(mistakes) => check::show_mistakes(mistakes),
+                // Nothing is left to tell when stderr is closed too.
+                None => drop(writeln!(anstream::stderr(), "error: {error:#}")),
+            }
             Exit::CouldNotRun.into()
         }
     }

@@ -10,7 +10,8 @@ use std::fmt;
 
 use serde::de::value::{BorrowedStrDeserializer, UsizeDeserializer};
 use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer as _, MapAccess, SeqAccess, Visitor,
+    self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer as _, MapAccess, SeqAccess,
+    Visitor,
 };
 use serde::forward_to_deserialize_any;
 use toml::de::{DeTable, DeValue};
@@ -56,9 +57,9 @@ fn syntax(error: &toml::de::Error, source: &str) -> Diagnostic {
                 .at(&span, "a bare word is no value")
                 .help(format!("write `\"{word}\"`"))
         }
-        "duplicate key" => Diagnostic::new("this key is given twice").at(&span, "given before").help(
-            "give it once; a list of tables is written `[[name]]`, once for each entry",
-        ),
+        "duplicate key" => Diagnostic::new("this key is given twice")
+            .at(&span, "given before")
+            .help("give it once; a list of tables is written `[[name]]`, once for each entry"),
         _ => {
             let label = if expected.is_empty() { String::new() } else { format!("expected {expected}") };
             Diagnostic::new(format!("this is not valid TOML: {what}")).at(&span, label)
@@ -211,7 +212,10 @@ struct Elements<'a, 'de> {
 impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
     type Error = ShapeError;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ShapeError> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, ShapeError> {
         let Some(element) = self.node.value.get(self.next) else { return Ok(None) };
         self.next += 1;
         seed.deserialize(Node { value: element.get_ref(), span: element.span(), context: self.node.context })
@@ -228,7 +232,10 @@ struct PlacedParts<'de> {
 impl<'de> SeqAccess<'de> for PlacedParts<'de> {
     type Error = ShapeError;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ShapeError> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, ShapeError> {
         self.next += 1;
         let place = |at: usize| -> UsizeDeserializer<ShapeError> { at.into_deserializer() };
         match self.next {
@@ -319,9 +326,16 @@ pub(super) struct ShapeError {
 
 #[derive(Debug)]
 enum Kind {
-    Type { found: String, expected: String },
+    Type {
+        found: String,
+        expected: String,
+    },
     /// Keys that a table lacks: the one that serde named, until the table is known.
-    Missing { table: &'static str, keys: Vec<String>, present: Vec<String> },
+    Missing {
+        table: &'static str,
+        keys: Vec<String>,
+        present: Vec<String>,
+    },
     Other(String),
 }
 
@@ -378,7 +392,9 @@ impl ShapeError {
                 let missing = hints.missing(table, &present, keys);
                 // A key that was misspelt is not missing too.
                 let misspelt = |key: &String| {
-                    present.iter().any(|given| nearest(given, [key.as_str()]).is_some() && !hints.knows(table, given))
+                    present
+                        .iter()
+                        .any(|given| nearest(given, [key.as_str()]).is_some() && !hints.knows(table, given))
                 };
                 let missing: Vec<String> = missing.into_iter().filter(|key| !misspelt(key)).collect();
                 if missing.is_empty() && !found.is_empty() {
@@ -403,7 +419,11 @@ fn missing_keys(table: &'static str, keys: &[String], span: &Span, hints: &Hints
     let named = list(keys.iter().map(String::as_str), "and");
     let mut diagnostic = Diagnostic::new(format!("{place} lacks the {noun} {named}"));
     if !span.is_empty() {
-        diagnostic = diagnostic.at(span, format!("{named} is missing here").replace("` is", if keys.len() == 1 { "` is" } else { "` are" }));
+        diagnostic = diagnostic.at(
+            span,
+            format!("{named} is missing here")
+                .replace("` is", if keys.len() == 1 { "` is" } else { "` are" }),
+        );
     }
     for key in keys {
         if let Some(example) = hints.example(table, key) {

@@ -20,7 +20,7 @@ const WIDTH: usize = 100;
 
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Diagnostic {
+pub(super) struct Diagnostic {
     title: String,
     labels: Vec<Label>,
     help: Vec<String>,
@@ -145,28 +145,18 @@ impl ScenarioError {
     fn summary(&self) -> String {
         match self.diagnostics.len() {
             1 => format!("{}: 1 mistake, nothing was run", self.path),
-            n if n > SHOWN => format!("{}: {n} mistakes, the first {SHOWN} are shown, nothing was run", self.path),
+            n if n > SHOWN => {
+                format!("{}: {n} mistakes, the first {SHOWN} are shown, nothing was run", self.path)
+            }
             n => format!("{}: {n} mistakes, nothing was run", self.path),
         }
     }
 }
 
-/// The first mistake in one line, for logs; people are shown [`ScenarioError::render`].
+/// All mistakes, without colours, as [`ScenarioError::render`] shows them.
 impl fmt::Display for ScenarioError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(first) = self.diagnostics.first() else {
-            return write!(f, "{}: no plan", self.path);
-        };
-        let mistake = self.mistake(first);
-        write!(f, "{}", mistake.file)?;
-        if let (Some(line), Some(column)) = (mistake.line, mistake.column) {
-            write!(f, ":{line}:{column}")?;
-        }
-        write!(f, ": {}", mistake.message)?;
-        match self.diagnostics.len() {
-            1 => Ok(()),
-            n => write!(f, " (and {} more)", n - 1),
-        }
+        f.write_str(self.render(false).trim_end())
     }
 }
 
@@ -195,8 +185,11 @@ mod tests {
     #[test]
     fn a_place_outside_of_the_text_is_no_panic() {
         for (source, span) in [("", 0..5), ("é", 1..1), ("a\n", 2..2), ("ab", 2..1), ("\u{feff}x", 1..2)] {
-            let error =
-                ScenarioError::new(Path::new("x.toml"), Some(source), vec![Diagnostic::new("t").at(&span, "l")]);
+            let error = ScenarioError::new(
+                Path::new("x.toml"),
+                Some(source),
+                vec![Diagnostic::new("t").at(&span, "l")],
+            );
             assert!(error.render(false).contains("x.toml:"), "{source:?}");
         }
     }

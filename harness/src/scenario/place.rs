@@ -14,7 +14,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
 pub(super) const PLACED: &str = "$squall::Placed";
 
 /// Bytes of the scenario's file.
-pub type Span = Range<usize>;
+pub(super) type Span = Range<usize>;
 
 /// A value and the bytes of the file that it was read from.
 #[derive(Clone, Debug)]

@@ -57,13 +57,13 @@ pub(super) struct Scenario {
 /// What the load is sent to: exactly one of `router`, `url`, `command` and `node`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "[target]")]
+#[schemars(title = "[target]", extend("oneOf" = [{"required": ["router"]}, {"required": ["url"]}, {"required": ["command"]}, {"required": ["node"]}], "dependencies" = {"command": ["ready"], "ready": ["command"], "ready_within": ["command"]}))]
 pub(super) struct Target {
     /// The API it speaks; `openai-chat` when it is left out.
     #[schemars(example = "openai-chat", extend("enum" = ["openai-chat"]))]
     pub(super) api: Option<Placed<String>>,
     /// The model to ask for; simulated nodes answer to any name.
-    #[schemars(example = "sim")]
+    #[schemars(example = &"sim")]
     pub(super) model: Placed<String>,
     /// The built-in failover router over all nodes. `{}` takes it as it is.
     #[schemars(example = json!({}))]
@@ -79,10 +79,10 @@ pub(super) struct Target {
     #[schemars(example = "http://127.0.0.1:{port}/health")]
     pub(super) ready: Option<Placed<String>>,
     /// With `command`: how long to wait for `ready`; `30s` when it is left out.
-    #[schemars(example = "30s")]
+    #[schemars(example = &"30s")]
     pub(super) ready_within: Option<Placed<DurationText>>,
     /// Straight to one node's proxy, by the node's name.
-    #[schemars(example = "a")]
+    #[schemars(example = &"a")]
     pub(super) node: Option<Placed<String>>,
     /// The API key, by the environment variable that holds it.
     #[schemars(example = json!({"env": "OPENAI_API_KEY"}))]
@@ -95,7 +95,7 @@ pub(super) struct Target {
 #[schemars(title = "key")]
 pub(super) struct Key {
     /// The variable's name.
-    #[schemars(example = "OPENAI_API_KEY")]
+    #[schemars(example = &"OPENAI_API_KEY")]
     pub(super) env: Placed<String>,
 }
 
@@ -113,13 +113,13 @@ pub(super) struct Router {
 /// A node of the fleet: exactly one of `sim`, `command` and `url`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "[[node]]")]
+#[schemars(title = "[[node]]", extend("oneOf" = [{"required": ["sim"]}, {"required": ["command"]}, {"required": ["url"]}], "dependencies" = {"command": ["ready"], "ready": ["command"], "ready_within": ["command"]}))]
 pub(super) struct Node {
     /// Its name: letters, digits, `.`, `_` and `-`.
-    #[schemars(example = "a")]
+    #[schemars(example = &"a")]
     pub(super) name: Placed<String>,
     /// Its zone.
-    #[schemars(example = "z1")]
+    #[schemars(example = &"z1")]
     pub(super) zone: Option<Placed<String>>,
     /// A simulated node, started as a process of its own. `{}` takes the defaults.
     #[schemars(example = json!({"ttft": "60ms", "itl": "8ms", "slots": 32}))]
@@ -133,7 +133,7 @@ pub(super) struct Node {
     #[schemars(example = "http://127.0.0.1:{port}/health")]
     pub(super) ready: Option<Placed<String>>,
     /// With `command`: how long to wait for `ready`; `30s` when it is left out.
-    #[schemars(example = "30s")]
+    #[schemars(example = &"30s")]
     pub(super) ready_within: Option<Placed<DurationText>>,
     /// Something that runs already: its origin, without a path.
     #[schemars(example = "http://127.0.0.1:8000")]
@@ -149,10 +149,10 @@ pub(super) struct Node {
 #[schemars(title = "sim")]
 pub(super) struct Sim {
     /// Time to first token of an empty prompt on an idle node; `60ms` when it is left out.
-    #[schemars(example = "60ms")]
+    #[schemars(example = &"60ms")]
     pub(super) ttft: Option<Placed<DurationText>>,
     /// Gap between tokens when it decodes one request; `8ms` when it is left out.
-    #[schemars(example = "8ms")]
+    #[schemars(example = &"8ms")]
     pub(super) itl: Option<Placed<DurationText>>,
     /// Prompt tokens prefilled a second; 20000 when it is left out.
     #[schemars(example = 20000)]
@@ -160,22 +160,22 @@ pub(super) struct Sim {
     /// Requests decoded together; 32 when it is left out.
     #[schemars(example = 32)]
     pub(super) slots: Option<Placed<u32>>,
-    /// Requests that may wait, more are answered 429; 64 when it is left out.
-    #[schemars(example = 64)]
+    /// Requests that may wait, more are answered 429; 256 when it is left out.
+    #[schemars(example = 256)]
     pub(super) queue: Option<Placed<u32>>,
     /// How much slower a full batch decodes than a batch of one: 0.5, the default, is half as slow
     /// again.
     #[schemars(example = 0.5)]
     pub(super) slowdown: Option<Placed<f64>>,
     /// From the process's start until it is ready; `0s` when it is left out.
-    #[schemars(example = "2s")]
+    #[schemars(example = &"2s")]
     pub(super) cold_start: Option<Placed<DurationText>>,
 }
 
 /// The load: exactly one of `trace`, `arrivals` and `users`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "[traffic]")]
+#[schemars(title = "[traffic]", extend("oneOf" = [{"required": ["trace"]}, {"required": ["arrivals"]}, {"required": ["users"]}]))]
 pub(super) struct Traffic {
     /// Replay a recorded trace: its arrivals, and its lengths of prompts and answers.
     #[schemars(example = json!({"path": "traces/azure_llm_2023_conv.csv", "speed": 4.0}))]
@@ -214,7 +214,7 @@ pub(super) struct Trace {
 /// Arrivals at a rate: exactly one of `poisson` and `constant`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "arrivals")]
+#[schemars(title = "arrivals", extend("oneOf" = [{"required": ["poisson"]}, {"required": ["constant"]}]))]
 pub(super) struct Arrivals {
     /// Random and independent, as the requests of many users are.
     #[schemars(example = "40/s")]
@@ -233,7 +233,7 @@ pub(super) struct Users {
     #[schemars(example = 20)]
     pub(super) count: Placed<u32>,
     /// From an answer to the next request; `0s` when it is left out.
-    #[schemars(example = "1s")]
+    #[schemars(example = &"1s")]
     pub(super) think: Option<Placed<DurationText>>,
     /// Requests of one conversation. This version knows only 1.
     #[schemars(example = 1)]
@@ -261,20 +261,20 @@ pub(super) struct Prompts {
 #[serde(deny_unknown_fields)]
 #[schemars(title = "limits")]
 pub(super) struct Limits {
-    /// Requests in flight at once; an arrival beyond it is counted as shed. 2000 when it is left out.
+    /// Requests in flight at once; an arrival beyond it is counted as shed. 1000 when it is left out.
     #[schemars(example = 2000)]
     pub(super) in_flight: Option<Placed<u32>>,
     /// To connect; `2s` when it is left out.
-    #[schemars(example = "2s")]
+    #[schemars(example = &"2s")]
     pub(super) connect: Option<Placed<DurationText>>,
-    /// To the first content; `5s` when it is left out.
-    #[schemars(example = "5s")]
+    /// To the first content; `10s` when it is left out.
+    #[schemars(example = &"5s")]
     pub(super) first_token: Option<Placed<DurationText>>,
-    /// Between events; `3s` when it is left out.
-    #[schemars(example = "3s")]
+    /// Between events; `5s` when it is left out.
+    #[schemars(example = &"3s")]
     pub(super) idle: Option<Placed<DurationText>>,
-    /// To the end of the answer; `60s` when it is left out.
-    #[schemars(example = "60s")]
+    /// To the end of the answer; `120s` when it is left out.
+    #[schemars(example = &"60s")]
     pub(super) total: Option<Placed<DurationText>>,
 }
 
@@ -284,10 +284,10 @@ pub(super) struct Limits {
 #[schemars(title = "[[phase]]")]
 pub(super) struct Phase {
     /// Its name.
-    #[schemars(example = "steady")]
+    #[schemars(example = &"steady")]
     pub(super) name: Placed<String>,
     /// How long it lasts.
-    #[schemars(example = "20s")]
+    #[schemars(example = &"20s")]
     pub(super) duration: Placed<DurationText>,
     /// No SLO counts it; `false` when it is left out.
     #[schemars(example = true)]
@@ -305,16 +305,16 @@ pub(super) struct Phase {
 #[schemars(title = "fault")]
 pub(super) struct Fault {
     /// A built-in plugin by its name, or the path of a WebAssembly file.
-    #[schemars(example = "latency")]
+    #[schemars(example = &"latency")]
     pub(super) plugin: Placed<PluginText>,
-    /// The nodes it may touch; all of them when it is left out. `node-kill` must name its nodes.
+    /// The nodes it may touch; all of them when it is left out.
     #[schemars(example = ["a"])]
     pub(super) nodes: Option<Placed<OneOrMany>>,
     /// When it is switched on, from the phase's start; `0s` when it is left out.
-    #[schemars(example = "2s")]
+    #[schemars(example = &"2s")]
     pub(super) at: Option<Placed<DurationText>>,
     /// How long it stays on; to the phase's end when it is left out.
-    #[schemars(example = "8s")]
+    #[schemars(example = &"8s")]
     #[serde(rename = "for")]
     pub(super) lasts: Option<Placed<DurationText>>,
     /// The share of attempts it is shown, from 0 to 1 or as a percentage; all when it is left out.
@@ -328,7 +328,7 @@ pub(super) struct Fault {
     #[serde(rename = "with")]
     pub(super) parameters: Option<Placed<serde_json::Map<String, serde_json::Value>>>,
     /// What happens when the plugin crashes; `fail-run` when it is left out.
-    #[schemars(example = "skip")]
+    #[schemars(example = &"skip")]
     pub(super) on_trap: Option<OnTrap>,
 }
 
@@ -338,7 +338,7 @@ pub(super) struct Fault {
 #[schemars(title = "when")]
 pub(super) struct When {
     /// The model that the request names.
-    #[schemars(example = "sim")]
+    #[schemars(example = &"sim")]
     pub(super) model: Option<String>,
     /// What the path begins with.
     #[schemars(example = "/v1/chat")]
@@ -360,7 +360,7 @@ pub(super) struct HeaderMatch {
     #[schemars(example = "x-tenant")]
     pub(super) name: Placed<String>,
     /// Its value, exactly.
-    #[schemars(example = "gold")]
+    #[schemars(example = &"gold")]
     pub(super) value: Placed<String>,
 }
 
@@ -387,7 +387,7 @@ pub(super) struct Slo {
     #[schemars(example = "p95(ttft) <= 800ms", example = "success >= 99%")]
     pub(super) objective: Placed<String>,
     /// The phases it counts; all but warm-ups when it is left out.
-    #[schemars(example = "storm", example = ["steady", "recovery"])]
+    #[schemars(example = &"storm", example = ["steady", "recovery"])]
     pub(super) during: Option<Placed<OneOrMany>>,
 }
 
@@ -397,13 +397,13 @@ pub(super) struct Slo {
 #[schemars(title = "[failover]")]
 pub(super) struct Failover {
     /// From the node's death until no more work is sent to it.
-    #[schemars(example = "2s")]
+    #[schemars(example = &"2s")]
     pub(super) detection: Option<Placed<DurationText>>,
     /// From the node's death until the service level holds again.
-    #[schemars(example = "5s")]
+    #[schemars(example = &"5s")]
     pub(super) recovery: Option<Placed<DurationText>>,
     /// From the node's return until it has its share of the work.
-    #[schemars(example = "10s")]
+    #[schemars(example = &"10s")]
     pub(super) failback: Option<Placed<DurationText>>,
     /// Share of the requests around the failure that may be lost, from 0 to 1 or as a percentage.
     #[schemars(example = "1%")]
@@ -453,7 +453,12 @@ text!(
     RateText, { "type": "string", "pattern": RATE_PATTERN });
 text!(
     /// A plugin: a built-in's name, or a path.
-    PluginText, { "type": "string", "anyOf": [{ "enum": super::BUILT_IN_PLUGINS }, { "pattern": "\\.wasm$" }] });
+    PluginText, { "type": "string", "anyOf": [{ "enum": super::BUILT_IN_PLUGINS }, { "pattern": "\\.wasm$|/" }] });
+
+/// Is this the path of a plugin, rather than a built-in's name?
+pub(super) fn is_plugin_path(text: &str) -> bool {
+    text.contains('/') || text.ends_with(".wasm")
+}
 
 /// A number, or a string that says more than a number.
 #[derive(Clone, Debug)]

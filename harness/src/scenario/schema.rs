@@ -132,8 +132,10 @@ impl Hints {
         let example = self.tables.get(table)?.examples.get(key)?.as_ref()?;
         match example {
             Value::Object(entries) if table == ROOT => {
-                let entries: Option<Vec<_>> =
-                    entries.iter().map(|(key, value)| Some(format!("{key} = {}", toml_text(value)?))).collect();
+                let entries: Option<Vec<_>> = entries
+                    .iter()
+                    .map(|(key, value)| Some(format!("{key} = {}", toml_text(value)?)))
+                    .collect();
                 Some(format!("[{key}] {}", entries?.join(", ")))
             }
             Value::Array(_) if table == ROOT => Some(format!("[[{key}]]")),
