@@ -143,7 +143,7 @@ impl<'a> Checked<'a> {
                 && (by_request || expected == 0)
             {
                 warnings.push(format!(
-                    "`{}` can't pass: {} needs {needed} samples, all of them good, and about {expected} requests \
+                    "`{}` can't pass: {} needs {needed} samples, all of them good, and {expected} requests \
                      are expected; lengthen its phases, raise the load, or claim less",
                     evidence.name, evidence.objective
                 ));

@@ -134,7 +134,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
             DeValue::Array(_) => visitor.visit_seq(Elements { node: &self, next: 0 }),
             DeValue::Table(table) => visitor.visit_map(Entries::new(table, None, &self)),
         }
-        .map_err(|error| error.at(&span).of(self.value))
+        .map_err(|error| error.of(self.value).at(&span))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ShapeError> {
@@ -360,9 +360,11 @@ impl ShapeError {
         self
     }
 
-    /// Names the value in TOML's words where serde named it in Rust's.
+    /// Names the value in TOML's words where serde named it in Rust's; what lies around it is not it.
     fn of(mut self, value: &DeValue<'_>) -> Self {
-        if let Kind::Type { found, .. } = &mut self.kind {
+        if let Kind::Type { found, .. } = &mut self.kind
+            && self.span.is_none()
+        {
             *found = describe(value);
         }
         self

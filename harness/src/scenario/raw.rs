@@ -22,7 +22,7 @@ use super::units::{DURATION_PATTERN, RATE_PATTERN};
 #[schemars(title = "the scenario")]
 pub(super) struct Scenario {
     /// Version of this format.
-    #[schemars(example = 1, range(min = 1, max = 1))]
+    #[schemars(example = 1, extend("const" = 1))]
     pub(super) schema: Placed<u32>,
     /// What the report calls it.
     #[schemars(example = "one node of three dies under chat traffic")]

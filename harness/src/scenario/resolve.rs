@@ -24,6 +24,9 @@ use crate::clock::Nanos;
 /// Phases together; longer is a typing error, and nanoseconds would run out in the end.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3_600);
 
+/// Takes the place of a duration that is a mistake; long, so that what lies in a phase still does.
+const STAND_IN: Duration = Duration::from_secs(24 * 3_600);
+
 /// The plan of `raw`, or every mistake in it.
 pub(super) fn plan(raw: &raw::Scenario, path: &Path, seed: Option<u64>) -> Result<Plan, Vec<Diagnostic>> {
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
@@ -121,8 +124,7 @@ impl Resolver {
             Ok(duration) => return duration,
             Err(wrong) => self.wrong(key, &text.span, wrong),
         }
-        // A stand-in; see the module's invariant.
-        Duration::from_secs(1)
+        STAND_IN
     }
 
     fn duration_or(

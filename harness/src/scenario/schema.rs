@@ -136,7 +136,8 @@ impl Hints {
                     .iter()
                     .map(|(key, value)| Some(format!("{key} = {}", toml_text(value)?)))
                     .collect();
-                Some(format!("[{key}] {}", entries?.join(", ")))
+                // The caller's backticks are the outer ones.
+                Some(format!("[{key}]` with `{}", entries?.join("` and `")))
             }
             Value::Array(_) if table == ROOT => Some(format!("[[{key}]]")),
             value => Some(format!("{key} = {}", toml_text(value)?)),

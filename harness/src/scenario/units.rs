@@ -57,9 +57,24 @@ pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
                 .help("units are `ns`, `us`, `ms`, `s`, `m`, `h` and `d`, as in `\"1m30s\"`"));
         }
     }
-    humantime::parse_duration(bare).map_err(|_| {
+    let read = if is_spans(bare) { humantime::parse_duration(bare).ok() } else { None };
+    read.ok_or_else(|| {
         Wrong::new("expected a duration").help("write it as `\"20s\"`, `\"60ms\"` or `\"1m30s\"`")
     })
+}
+
+/// Numbers, each with a unit: humantime would also read `1 0s`, as ten seconds.
+fn is_spans(mut text: &str) -> bool {
+    while !text.is_empty() {
+        let number = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let after = text[number..].trim_start();
+        let unit = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
+        if decimal(&text[..number]).is_none() || unit == 0 {
+            return false;
+        }
+        text = after[unit..].trim_start();
+    }
+    true
 }
 
 /// `40/s`, in requests a second.
@@ -264,7 +279,20 @@ mod tests {
         assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1_500)));
         assert_eq!(duration(" 2 min "), Ok(Duration::from_secs(120)));
-        for bad in ["", "20", "1M", "1 year", "-1s", "s", "1e3s", "1s-", "20 s s", "99999999999999999999s"] {
+        for bad in [
+            "",
+            "20",
+            "1M",
+            "1 year",
+            "-1s",
+            "s",
+            "1e3s",
+            "1s-",
+            "20 s s",
+            "1 0s",
+            "1. 5s",
+            "99999999999999999999s",
+        ] {
             assert!(duration(bad).is_err(), "{bad:?}");
         }
     }

@@ -55,7 +55,11 @@ impl Resolver {
 
     /// When the fault is switched on and off; inside its phase, so that a phase is what it says.
     fn window(&mut self, fault: &raw::Fault, phase: &Phase) -> (Nanos, Nanos) {
+        let known = self.mistakes.len();
         let at = self.duration_or("at", fault.at.as_ref(), Zero::Allowed, Duration::ZERO);
+        if self.mistakes.len() > known {
+            return (phase.start, phase.end());
+        }
         if let Some(raw) = fault.at.as_ref().filter(|_| at >= phase.duration) {
             self.mistake(
                 Diagnostic::new(format!("the fault would begin after its phase `{}` has ended", phase.name))
@@ -65,8 +69,11 @@ impl Resolver {
             return (phase.start, phase.end());
         }
         let rest = phase.duration.saturating_sub(at);
+        let known = self.mistakes.len();
         let lasts = self.duration_or("for", fault.lasts.as_ref(), Zero::Refused, rest);
-        if let Some(raw) = fault.lasts.as_ref().filter(|_| lasts > rest) {
+        // A `for` that is a mistake already is not also too long.
+        let readable = self.mistakes.len() == known;
+        if let Some(raw) = fault.lasts.as_ref().filter(|_| readable && lasts > rest) {
             self.mistake(
                 Diagnostic::new(format!("the fault would outlast its phase `{}`", phase.name))
                     .at(&raw.span, format!("{} are left of the phase from `at` on", typed(rest)))
