@@ -256,14 +256,14 @@ struct Shape {
 
 /// The entries of a table; of a struct's table, only those that it knows.
 struct Entries<'de> {
-    entries: Vec<(&'de str, Node<'de>)>,
+    known: Vec<(&'de str, Node<'de>)>,
     next: usize,
     shape: Option<Shape>,
 }
 
 impl<'de> Entries<'de> {
     fn new(table: &'de DeTable<'de>, shape: Option<Shape>, node: &Node<'de>) -> Self {
-        let mut entries = Vec::with_capacity(table.len());
+        let mut known = Vec::with_capacity(table.len());
         for (key, value) in table {
             let name = key.get_ref().as_ref();
             match shape {
@@ -273,11 +273,11 @@ impl<'de> Entries<'de> {
                 }
                 _ => {
                     let node = Node { value: value.get_ref(), span: value.span(), context: node.context };
-                    entries.push((name, node));
+                    known.push((name, node));
                 }
             }
         }
-        Self { entries, next: 0, shape }
+        Self { known, next: 0, shape }
     }
 }
 
@@ -285,14 +285,14 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     type Error = ShapeError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ShapeError> {
-        match self.entries.get(self.next) {
+        match self.known.get(self.next) {
             Some((key, _)) => seed.deserialize(BorrowedStrDeserializer::new(key)).map(Some),
             None => Ok(None),
         }
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ShapeError> {
-        let Some((key, node)) = self.entries.get(self.next) else {
+        let Some((key, node)) = self.known.get(self.next) else {
             return Err(de::Error::custom("a value was asked for before its key"));
         };
         self.next += 1;

@@ -15,7 +15,7 @@ pub fn samples_for_a_pass(share: f64) -> Option<u64> {
     }
     let near = (RISK.ln() / share.ln()).ceil() as u64;
     // The logarithms' rounding may be one off on either side.
-    (near.saturating_sub(1).max(1)..).find(|&n| share.powf(n as f64) <= RISK)
+    (near.saturating_sub(1).max(1)..=near).find(|&n| share.powf(n as f64) <= RISK).or(Some(near + 1))
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ fn read(path: &Path) -> Result<String, Diagnostic> {
     }
     String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = memchr::memchr_iter(b'\n', valid).count() + 1;
         Diagnostic::new(format!("line {line} is not UTF-8 text"))
             .help("save the file as UTF-8; TOML knows no other")
     })

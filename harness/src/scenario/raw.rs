@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::path::Path;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -457,7 +458,7 @@ text!(
 
 /// Is this the path of a plugin, rather than a built-in's name?
 pub(super) fn is_plugin_path(text: &str) -> bool {
-    text.contains('/') || text.ends_with(".wasm")
+    text.contains('/') || Path::new(text).extension().is_some_and(|extension| extension == "wasm")
 }
 
 /// A number, or a string that says more than a number.

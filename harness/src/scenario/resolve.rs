@@ -22,10 +22,10 @@ use super::units::{self, Wrong};
 use crate::clock::Nanos;
 
 /// Phases together; longer is a typing error, and nanoseconds would run out in the end.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3_600);
+const LONGEST: Duration = Duration::from_hours(366 * 24);
 
 /// Takes the place of a duration that is a mistake; long, so that what lies in a phase still does.
-const STAND_IN: Duration = Duration::from_secs(24 * 3_600);
+const STAND_IN: Duration = Duration::from_hours(24);
 
 /// The plan of `raw`, or every mistake in it.
 pub(super) fn plan(raw: &raw::Scenario, path: &Path, seed: Option<u64>) -> Result<Plan, Vec<Diagnostic>> {

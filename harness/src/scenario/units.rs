@@ -278,7 +278,7 @@ mod tests {
     fn durations_have_units() {
         assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1_500)));
-        assert_eq!(duration(" 2 min "), Ok(Duration::from_secs(120)));
+        assert_eq!(duration(" 2 min "), Ok(Duration::from_mins(2)));
         for bad in [
             "",
             "20",

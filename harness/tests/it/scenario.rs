@@ -102,7 +102,7 @@ fn what_is_left_out_means_all_nodes_and_all_phases_but_warmups() {
         .replace("duration = \"20s\"", "duration = \"20s\"\nwarmup = true");
     fs::write(&path, text).expect("written");
     let plan = load(&path, None).expect("no mistake");
-    let nodes: Vec<_> = plan.faults[0].nodes.iter().map(|node| node.as_str()).collect();
+    let nodes: Vec<_> = plan.faults[0].nodes.iter().map(squall::name::NodeName::as_str).collect();
     assert_eq!(nodes, ["alpha", "beta"]);
     assert_eq!(plan.slos[0].during, [1]);
 }

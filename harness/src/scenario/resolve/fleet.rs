@@ -214,23 +214,18 @@ impl Resolver {
         for word in raw.argv.iter().chain(raw.ready) {
             self.placeholders(word, nodes);
         }
-        let ready = match raw.ready {
-            Some(ready) => {
-                self.ready(ready);
-                ready.value.clone()
-            }
-            None => {
-                self.mistake(
-                    Diagnostic::new("a `command` needs `ready`: the URL that answers when it can be used")
-                        .at(&raw.argv.span, "`ready` is missing beside this")
-                        .help("add, for example, `ready = \"http://127.0.0.1:{port}/health\"`"),
-                );
-                String::new()
-            }
-        };
+        if let Some(ready) = raw.ready {
+            self.ready(ready);
+        } else {
+            self.mistake(
+                Diagnostic::new("a `command` needs `ready`: the URL that answers when it can be used")
+                    .at(&raw.argv.span, "`ready` is missing beside this")
+                    .help("add, for example, `ready = \"http://127.0.0.1:{port}/health\"`"),
+            );
+        }
         Command {
             argv: raw.argv.iter().map(|word| word.value.clone()).collect(),
-            ready,
+            ready: raw.ready.map_or_else(String::new, |ready| ready.value.clone()),
             ready_within: self.duration_or("ready_within", raw.ready_within, Zero::Refused, READY_WITHIN),
         }
     }

@@ -16,7 +16,7 @@ const IN_FLIGHT: u32 = 1_000;
 const CONNECT: Duration = Duration::from_secs(2);
 const FIRST_TOKEN: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(5);
-const TOTAL: Duration = Duration::from_secs(120);
+const TOTAL: Duration = Duration::from_mins(2);
 
 impl Resolver {
     pub(super) fn traffic(&mut self, raw: &Placed<raw::Traffic>) -> Traffic {
