@@ -1,11 +1,364 @@
-//! `squall check`.
+//! `squall check`: what a scenario means, without running it.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use anyhow::Context as _;
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+use squall::clock::Nanos;
+use squall::scenario::plan::{
+    Entry, FailoverBounds, FaultPlan, Length, NodeKind, NodePlan, Objective, Plan, Schedule,
+};
+use squall::scenario::{self, ScenarioError};
+use squall::traffic::{self, Basis, Survey};
+use squall_report::Metric;
 
 use super::exit::Exit;
 
-/// Check a scenario and print its plan.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+const HEADING: Style = Style::new().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
-pub(crate) fn run(_args: &Args) -> anyhow::Result<Exit> {
-    anyhow::bail!("squall check is not built yet")
+/// Check a scenario and print its plan, without running anything.
+///
+/// Every mistake is shown with its line and what would be right. Exit code 0: it can run; 2: it has
+/// mistakes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  squall check scenarios/quickstart.toml")]
+pub(crate) struct Args {
+    /// The scenario's file.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Take this seed instead of the scenario's.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Print the plan as JSON; of a scenario with mistakes, print those.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let plan = match scenario::load(&args.file, args.seed) {
+        Ok(plan) => plan,
+        Err(error) => {
+            if args.json {
+                print_json(&serde_json::json!({ "mistakes": error.mistakes() }))?;
+            }
+            return Err(error.into());
+        }
+    };
+    let survey = traffic::survey(&plan)?;
+    let checked = Checked::new(&plan, &survey);
+    if args.json {
+        print_json(&checked)?;
+    } else {
+        let mut out = anstream::stdout().lock();
+        out.write_all(checked.text().as_bytes())
+            .and_then(|()| out.flush())
+            .context("could not write to stdout")?;
+    }
+    Ok(Exit::Pass)
+}
+
+/// Shows what is wrong with a scenario; colours go to terminals only.
+pub(crate) fn show_mistakes(error: &ScenarioError) {
+    // Nothing is left to tell when stderr is closed.
+    let _ = write!(anstream::stderr(), "{}", error.render(true));
+}
+
+fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(value)?;
+    writeln!(std::io::stdout().lock(), "{text}").context("could not write to stdout")
+}
+
+/// A plan and what can be told of it beforehand.
+#[derive(Serialize)]
+struct Checked<'a> {
+    digest: String,
+    plan: &'a Plan,
+    phases: Vec<PhaseLoad<'a>>,
+    objectives: Vec<Evidence<'a>>,
+    warnings: Vec<String>,
+}
+
+/// What a phase will send.
+#[derive(Serialize)]
+struct PhaseLoad<'a> {
+    name: &'a str,
+    start_s: f64,
+    end_s: f64,
+    /// None for closed-loop users.
+    requests: Option<u64>,
+}
+
+/// What an objective needs, and what it will get.
+#[derive(Serialize)]
+struct Evidence<'a> {
+    name: &'a str,
+    objective: &'a str,
+    during: Vec<&'a str>,
+    /// The smallest number of samples that can prove it.
+    samples_needed: Option<u64>,
+    /// Requests in its phases; none for closed-loop users.
+    requests_expected: Option<u64>,
+}
+
+impl<'a> Checked<'a> {
+    fn new(plan: &'a Plan, survey: &Survey) -> Self {
+        let known = survey.basis == Basis::Exact;
+        let phases = plan.phases.iter().zip(&survey.per_phase).map(|(phase, requests)| PhaseLoad {
+            name: &phase.name,
+            start_s: phase.start.as_secs_f64(),
+            end_s: phase.end().as_secs_f64(),
+            requests: known.then_some(*requests),
+        });
+        let objectives = plan.slos.iter().map(|slo| Evidence {
+            name: &slo.name,
+            objective: &slo.text,
+            during: slo.during.iter().map(|&phase| plan.phases[phase].name.as_str()).collect(),
+            samples_needed: scenario::samples_for_a_pass(slo.objective.share()),
+            requests_expected: known.then(|| slo.during.iter().map(|&phase| survey.per_phase[phase]).sum()),
+        });
+        let mut checked = Self {
+            digest: scenario::digest(plan),
+            plan,
+            phases: phases.collect(),
+            objectives: objectives.collect(),
+            warnings: Vec::new(),
+        };
+        checked.warnings = checked.warnings();
+        checked
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (slo, evidence) in self.plan.slos.iter().zip(&self.objectives) {
+            // A request has many gaps: how many requests there are says little about them.
+            let by_request = !matches!(slo.objective, Objective::Latency { metric: Metric::Itl, .. });
+            if let (Some(needed), Some(expected)) = (evidence.samples_needed, evidence.requests_expected)
+                && expected < needed
+                && (by_request || expected == 0)
+            {
+                warnings.push(format!(
+                    "`{}` can't pass: {} needs {needed} samples, all of them good, and {expected} requests \
+                     are expected; lengthen its phases, raise the load, or claim less",
+                    evidence.name, evidence.objective
+                ));
+            }
+        }
+        if self.plan.slos.is_empty() && self.plan.failover.is_none() {
+            warnings.push("nothing must hold: add [[slo]] or [failover], or the run proves nothing".into());
+        }
+        if self.plan.failover.is_some()
+            && !self.plan.faults.iter().any(|fault| fault.plugin.name() == "node-kill")
+        {
+            warnings.push("[failover] is judged when a node dies, and no fault is a `node-kill`".into());
+        }
+        warnings
+    }
+
+    /// The plan for people, with styles.
+    fn text(&self) -> String {
+        let plan = self.plan;
+        let mut text = format!("{HEADING}{}{HEADING:#}\n", plan.name);
+        text.push_str(&indented(&rows(&[
+            ["file".into(), plan.path.display().to_string()],
+            ["seed".into(), plan.seed.to_string()],
+            ["digest".into(), self.digest.clone()],
+            ["target".into(), target(plan)],
+            ["load".into(), load(plan)],
+        ])));
+        if !plan.nodes.is_empty() {
+            section(&mut text, "Nodes", &rows(&plan.nodes.iter().map(node).collect::<Vec<_>>()));
+        }
+        section(&mut text, "Timeline", &self.timeline());
+        if !plan.slos.is_empty() {
+            section(&mut text, "Objectives", &self.objectives());
+        }
+        if let Some(bounds) = &plan.failover {
+            section(&mut text, "Failover", &rows(&failover(bounds)));
+        }
+        for warning in &self.warnings {
+            let _ = write!(text, "\n{WARNING}warning{WARNING:#}: {warning}\n");
+        }
+        text
+    }
+
+    fn timeline(&self) -> String {
+        let mut table = table();
+        table.set_header(["from", "to", "", "on", "attempts", "requests", "rate"]);
+        for (index, (phase, load)) in self.plan.phases.iter().zip(&self.phases).enumerate() {
+            let warmup = if phase.warmup { " (warm-up)" } else { "" };
+            let rate = |requests: u64| format!("{:.1}/s", requests as f64 / phase.duration.as_secs_f64());
+            table.add_row([
+                moment(phase.start),
+                moment(phase.end()),
+                format!("{}{warmup}", phase.name),
+                String::new(),
+                String::new(),
+                load.requests.map_or("?".into(), |requests| requests.to_string()),
+                load.requests.map_or("?".into(), rate),
+            ]);
+            for fault in self.plan.faults.iter().filter(|fault| fault.phase == index) {
+                let nodes: Vec<_> = fault.nodes.iter().map(ToString::to_string).collect();
+                table.add_row([
+                    moment(fault.on),
+                    moment(fault.off),
+                    format!("  {}", described(fault)),
+                    nodes.join(", "),
+                    percent(fault.share),
+                    String::new(),
+                    String::new(),
+                ]);
+            }
+        }
+        right(&mut table, &[0, 1, 4, 5, 6]);
+        table.to_string()
+    }
+
+    fn objectives(&self) -> String {
+        let mut table = table();
+        table.set_header(["name", "claim", "during", "needs", "expects"]);
+        for (slo, evidence) in self.plan.slos.iter().zip(&self.objectives) {
+            let expected = evidence.requests_expected.map_or("?".into(), |requests| requests.to_string());
+            let expected = match slo.objective {
+                Objective::Latency { metric: Metric::Itl, .. } => format!("gaps of {expected}"),
+                _ => expected,
+            };
+            table.add_row([
+                evidence.name.to_owned(),
+                evidence.objective.to_owned(),
+                evidence.during.join(", "),
+                evidence.samples_needed.map_or("?".into(), |needed| needed.to_string()),
+                expected,
+            ]);
+        }
+        right(&mut table, &[3, 4]);
+        table.to_string()
+    }
+}
+
+fn target(plan: &Plan) -> String {
+    let entry = match &plan.target.entry {
+        Entry::Router(policy) if policy.failover => "the built-in router over all nodes".into(),
+        Entry::Router(_) => "the built-in router over all nodes, without failover".into(),
+        Entry::Url(url) => url.clone(),
+        Entry::Command(command) => command.argv.join(" "),
+        Entry::Node(node) => format!("node {node}"),
+    };
+    let key = plan.target.key.as_ref().map_or_else(String::new, |key| format!(", key from ${}", key.env));
+    format!("{entry}; openai-chat, model {}{key}", plan.target.model)
+}
+
+fn load(plan: &Plan) -> String {
+    let lengths = plan.traffic.lengths;
+    let lengths = format!("{} tokens in, {} out", length(lengths.input), length(lengths.output));
+    let schedule = match &plan.traffic.schedule {
+        Schedule::Trace { path, speed } => format!("trace {}, {speed} times as fast", path.display()),
+        Schedule::Constant(rate) => format!("{rate}/s evenly, {lengths}"),
+        Schedule::Poisson(rate) => format!("{rate}/s Poisson, {lengths}"),
+        Schedule::Users { count, think } => {
+            format!("{count} users who think for {}, {lengths}", duration(*think))
+        }
+    };
+    let stream = if plan.traffic.stream { "streams" } else { "no streams" };
+    format!("{schedule}; {stream}, at most {} in flight", plan.traffic.limits.in_flight)
+}
+
+fn length(length: Length) -> String {
+    match length {
+        Length::Fixed(tokens) => tokens.to_string(),
+        Length::Lognormal { mean, sd } => format!("{mean} ± {sd}"),
+    }
+}
+
+fn node(node: &NodePlan) -> [String; 3] {
+    let kind = match &node.kind {
+        NodeKind::Sim(sim) => format!(
+            "sim, ttft {}, itl {}, {} slots, queue {}",
+            duration(sim.ttft),
+            duration(sim.itl),
+            sim.slots,
+            sim.queue
+        ),
+        NodeKind::Command(command) => command.argv.join(" "),
+        NodeKind::Url(url) => url.clone(),
+    };
+    [node.name.to_string(), node.zone.clone(), kind]
+}
+
+/// `latency p50=20ms p99=200ms`.
+fn described(fault: &FaultPlan) -> String {
+    let mut text = fault.plugin.name();
+    for (key, value) in fault.with.as_object().into_iter().flatten() {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let _ = write!(text, " {key}={value}");
+    }
+    text
+}
+
+fn failover(bounds: &FailoverBounds) -> Vec<[String; 2]> {
+    let time = |bound: Option<Duration>| bound.map(|bound| format!("within {}", duration(bound)));
+    let count = |bound: Option<u64>| bound.map(|bound| format!("at most {bound}"));
+    [
+        ("detection", time(bounds.detection)),
+        ("recovery", time(bounds.recovery)),
+        ("failback", time(bounds.failback)),
+        ("lost", bounds.lost.map(|share| format!("at most {}", percent(share)))),
+        ("silently truncated", count(bounds.silently_truncated)),
+        ("duplicated", count(bounds.duplicated)),
+        ("amplification", bounds.amplification.map(|mean| format!("at most {mean} attempts a request"))),
+    ]
+    .into_iter()
+    .filter_map(|(name, bound)| Some([name.to_owned(), bound?]))
+    .collect()
+}
+
+fn duration(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
+}
+
+fn moment(at: Nanos) -> String {
+    duration(Duration::from_nanos(at.0))
+}
+
+/// `30 %`, without the noise of binary fractions.
+fn percent(share: f64) -> String {
+    let text = format!("{:.3}", share * 100.0);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+fn table() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table
+}
+
+fn right(table: &mut Table, columns: &[usize]) {
+    for &column in columns {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+fn rows<const N: usize>(rows: &[[String; N]]) -> String {
+    let mut table = table();
+    table.add_rows(rows.iter().map(|row| row.iter()));
+    table.to_string()
+}
+
+fn section(text: &mut String, heading: &str, body: &str) {
+    let _ = write!(text, "\n{HEADING}{heading}{HEADING:#}\n{}", indented(body));
+}
+
+/// A table's lines, without the blanks that fill its last column.
+fn indented(table: &str) -> String {
+    table.lines().fold(String::new(), |mut text, line| {
+        let _ = writeln!(text, " {}", line.trim_end());
+        text
+    })
 }

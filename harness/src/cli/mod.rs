@@ -7,6 +7,7 @@ mod progress;
 mod reaper;
 mod router;
 mod run;
+mod schema;
 mod sim;
 
 use std::io::Write as _;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use exit::Exit;
+use squall::scenario::ScenarioError;
 
 /// Load and chaos for LLM endpoints: replay real traffic, break the path, prove that the service held.
 #[derive(Debug, Parser)]
@@ -30,6 +32,7 @@ struct Cli {
 enum Verb {
     Run(run::Args),
     Check(check::Args),
+    Schema(schema::Args),
     Sim(sim::Args),
     Router(router::Args),
     Completions(completions::Args),
@@ -43,6 +46,7 @@ pub(crate) fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Run(args) => run::run(&args),
         Verb::Check(args) => check::run(&args),
+        Verb::Schema(args) => schema::run(&args),
         Verb::Sim(args) => sim::run(&args),
         Verb::Router(args) => router::run(&args),
         Verb::Completions(args) => Ok(completions::run(&args)),
@@ -51,8 +55,11 @@ pub(crate) fn main() -> ExitCode {
     match result {
         Ok(exit) => exit.into(),
         Err(error) => {
-            // Nothing is left to tell when stderr is closed too.
-            let _ = writeln!(anstream::stderr(), "error: {error:#}");
+            match error.downcast_ref::<ScenarioError>() {
+                Some(mistakes) => check::show_mistakes(mistakes),
+                // Nothing is left to tell when stderr is closed too.
+                None => drop(writeln!(anstream::stderr(), "error: {error:#}")),
+            }
             Exit::CouldNotRun.into()
         }
     }

@@ -1,3 +1,95 @@
 //! From the scenario's file to a validated [`plan::Plan`].
+//!
+//! `de.rs` reads TOML into the types of `raw.rs`, which mirror the file; `resolve.rs` turns them into
+//! the plan, and is the only place that validates. Every mistake on the way is a [`ScenarioError`]'s,
+//! with its line and what would be right; a plan that exists is valid.
 
+mod de;
+mod diagnostic;
+mod evidence;
+mod place;
 pub mod plan;
+mod raw;
+mod resolve;
+mod schema;
+mod suggest;
+mod units;
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use diagnostic::Diagnostic;
+pub use diagnostic::{Mistake, ScenarioError};
+pub use evidence::samples_for_a_pass;
+use plan::{Plan, PluginRef, Schedule};
+pub use schema::{schema, schema_text};
+
+/// The plugins that come with Squall.
+pub const BUILT_IN_PLUGINS: [&str; 4] = ["cut", "http-error", "latency", "node-kill"];
+
+/// No scenario is larger; whatever is, was given by mistake.
+const LARGEST: u64 = 4 << 20;
+
+/// Reads the scenario at `path` and resolves it into its plan; `seed` takes the place of the
+/// scenario's own.
+pub fn load(path: &Path, seed: Option<u64>) -> Result<Plan, ScenarioError> {
+    let source = read(path).map_err(|mistake| ScenarioError::new(path, None, vec![mistake]))?;
+    let failed = |mistakes| ScenarioError::new(path, Some(&source), mistakes);
+    let raw = de::from_toml(&source).map_err(failed)?;
+    resolve::plan(&raw, path, seed).map_err(failed)
+}
+
+fn read(path: &Path) -> Result<String, Diagnostic> {
+    let unreadable = |error: io::Error| {
+        let help = match error.kind() {
+            io::ErrorKind::NotFound => "check the path; it is relative to the working directory",
+            io::ErrorKind::PermissionDenied => "make it readable for this user",
+            io::ErrorKind::IsADirectory => "name the scenario's file in it",
+            _ => "a scenario is a TOML file",
+        };
+        Diagnostic::new(format!("the scenario can't be read: {error}")).help(help)
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > LARGEST {
+        let title = format!("the file is larger than {} MiB", LARGEST >> 20);
+        return Err(Diagnostic::new(title).help("a scenario is a small TOML file; name the right one"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = memchr::memchr_iter(b'\n', valid).count() + 1;
+        Diagnostic::new(format!("line {line} is not UTF-8 text"))
+            .help("save the file as UTF-8; TOML knows no other")
+    })
+}
+
+/// What identifies a plan: SHA-256 of its JSON, in hex. Paths count as they are relative to the
+/// scenario, so that the digest does not depend on where the scenario lies.
+pub fn digest(plan: &Plan) -> String {
+    let folder = plan.path.parent().unwrap_or(Path::new(""));
+    let relative = |path: &mut PathBuf| {
+        if let Ok(inside) = path.strip_prefix(folder) {
+            *path = inside.to_owned();
+        }
+    };
+    let mut plan = plan.clone();
+    if let Schedule::Trace { path, .. } = &mut plan.traffic.schedule {
+        relative(path);
+    }
+    for fault in &mut plan.faults {
+        if let PluginRef::File(path) = &mut fault.plugin {
+            relative(path);
+        }
+    }
+    // A plan has string keys only, so it always has a JSON text.
+    let json = serde_json::to_vec(&plan).unwrap_or_default();
+    Sha256::digest(&json).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}

@@ -1,0 +1,552 @@
+//! The scenario as it is typed: these types mirror the file, one to one.
+//!
+//! Nothing is checked here but the shape: keys and types. What values mean, and whether they make
+//! sense, is [`super::resolve`]'s to say. The comments on fields are what an editor shows, and the
+//! examples are what a mistake's message offers, so each has one.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::Path;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor, value::SeqAccessDeserializer};
+use serde_json::json;
+
+use super::place::Placed;
+use super::units::{DURATION_PATTERN, RATE_PATTERN};
+
+/// A Squall scenario: what is loaded, what is broken, and what must hold. Paths in it are relative
+/// to the file.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "the scenario")]
+pub(super) struct Scenario {
+    /// Version of this format.
+    #[schemars(example = 1, extend("const" = 1))]
+    pub(super) schema: Placed<u32>,
+    /// What the report calls it.
+    #[schemars(example = "one node of three dies under chat traffic")]
+    pub(super) name: Placed<String>,
+    /// Fixes arrivals, prompts, answers of simulated nodes and every fault decision: the same seed,
+    /// the same run. 0 when it is left out.
+    #[schemars(example = 7)]
+    pub(super) seed: Option<u64>,
+    /// What the load is sent to.
+    #[schemars(example = json!({"model": "sim", "router": {}}))]
+    pub(super) target: Placed<Target>,
+    /// The fleet: `[[node]]` once for each. A fault proxy stands before each node.
+    #[schemars(example = json!([{"name": "a", "sim": {}}]))]
+    #[serde(default)]
+    pub(super) node: Vec<Placed<Node>>,
+    /// The load.
+    #[schemars(example = json!({"trace": {"path": "traces/azure_llm_2023_conv.csv", "speed": 4.0}}))]
+    pub(super) traffic: Placed<Traffic>,
+    /// The phases, in order: `[[phase]]` once for each.
+    #[schemars(example = json!([{"name": "steady", "duration": "20s"}]))]
+    #[serde(default)]
+    pub(super) phase: Vec<Placed<Phase>>,
+    /// What must hold: `[[slo]]` once for each objective.
+    #[schemars(example = json!([{"name": "first token", "objective": "p95(ttft) <= 800ms"}]))]
+    #[serde(default)]
+    pub(super) slo: Vec<Placed<Slo>>,
+    /// Bounds on what happens when a node dies.
+    #[schemars(example = json!({"detection": "2s", "lost": "1%"}))]
+    pub(super) failover: Option<Failover>,
+}
+
+/// What the load is sent to: exactly one of `router`, `url`, `command` and `node`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "[target]", extend("oneOf" = [{"required": ["router"]}, {"required": ["url"]}, {"required": ["command"]}, {"required": ["node"]}], "dependencies" = {"command": ["ready"], "ready": ["command"], "ready_within": ["command"]}))]
+pub(super) struct Target {
+    /// The API it speaks; `openai-chat` when it is left out.
+    #[schemars(example = "openai-chat", extend("enum" = ["openai-chat"]))]
+    pub(super) api: Option<Placed<String>>,
+    /// The model to ask for; simulated nodes answer to any name.
+    #[schemars(example = &"sim")]
+    pub(super) model: Placed<String>,
+    /// The built-in failover router over all nodes. `{}` takes it as it is.
+    #[schemars(example = json!({}))]
+    pub(super) router: Option<Placed<Router>>,
+    /// Something that runs already: its base URL, up to and with `/v1`.
+    #[schemars(example = "http://127.0.0.1:4000/v1")]
+    pub(super) url: Option<Placed<String>>,
+    /// A program started for the run, and its arguments. `{port}` is a free port, `{dir}` the
+    /// scenario's folder, `{node.a}` the proxied URL of node `a`. Needs `ready`.
+    #[schemars(example = ["litellm", "--config", "{dir}/litellm.yaml", "--port", "{port}"])]
+    pub(super) command: Option<Placed<Vec<Placed<String>>>>,
+    /// With `command`: the URL that answers 200 when it is ready; its origin is where the load goes.
+    #[schemars(example = "http://127.0.0.1:{port}/health")]
+    pub(super) ready: Option<Placed<String>>,
+    /// With `command`: how long to wait for `ready`; `30s` when it is left out.
+    #[schemars(example = &"30s")]
+    pub(super) ready_within: Option<Placed<DurationText>>,
+    /// Straight to one node's proxy, by the node's name.
+    #[schemars(example = &"a")]
+    pub(super) node: Option<Placed<String>>,
+    /// The API key, by the environment variable that holds it.
+    #[schemars(example = json!({"env": "OPENAI_API_KEY"}))]
+    pub(super) key: Option<Key>,
+}
+
+/// A secret, by the environment variable that holds it. Its value is written nowhere.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "key")]
+pub(super) struct Key {
+    /// The variable's name.
+    #[schemars(example = &"OPENAI_API_KEY")]
+    pub(super) env: Placed<String>,
+}
+
+/// The built-in router.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "router")]
+pub(super) struct Router {
+    /// Retry on another node, eject nodes that fail, check their health; `true` when it is left out.
+    #[schemars(example = false)]
+    #[serde(default = "yes")]
+    pub(super) failover: bool,
+}
+
+/// A node of the fleet: exactly one of `sim`, `command` and `url`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "[[node]]", extend("oneOf" = [{"required": ["sim"]}, {"required": ["command"]}, {"required": ["url"]}], "dependencies" = {"command": ["ready"], "ready": ["command"], "ready_within": ["command"]}))]
+pub(super) struct Node {
+    /// Its name: letters, digits, `.`, `_` and `-`.
+    #[schemars(example = &"a")]
+    pub(super) name: Placed<String>,
+    /// Its zone.
+    #[schemars(example = &"z1")]
+    pub(super) zone: Option<Placed<String>>,
+    /// A simulated node, started as a process of its own. `{}` takes the defaults.
+    #[schemars(example = json!({"ttft": "60ms", "itl": "8ms", "slots": 32}))]
+    pub(super) sim: Option<Placed<Sim>>,
+    /// A program started for the run, and its arguments. `{port}` is a free port, `{dir}` the
+    /// scenario's folder. Needs `ready`.
+    #[schemars(example = ["vllm", "serve", "Qwen/Qwen3-0.6B", "--port", "{port}"])]
+    pub(super) command: Option<Placed<Vec<Placed<String>>>>,
+    /// With `command`: the URL that answers 200 when it is ready; its origin is what the proxy
+    /// forwards to.
+    #[schemars(example = "http://127.0.0.1:{port}/health")]
+    pub(super) ready: Option<Placed<String>>,
+    /// With `command`: how long to wait for `ready`; `30s` when it is left out.
+    #[schemars(example = &"30s")]
+    pub(super) ready_within: Option<Placed<DurationText>>,
+    /// Something that runs already: its origin, without a path.
+    #[schemars(example = "http://127.0.0.1:8000")]
+    pub(super) url: Option<Placed<String>>,
+    /// Not supported in this version.
+    #[schemars(example = json!({"env": "NODE_API_KEY"}))]
+    pub(super) key: Option<Placed<Key>>,
+}
+
+/// How a simulated node behaves.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "sim")]
+pub(super) struct Sim {
+    /// Time to first token of an empty prompt on an idle node; `60ms` when it is left out.
+    #[schemars(example = &"60ms")]
+    pub(super) ttft: Option<Placed<DurationText>>,
+    /// Gap between tokens when it decodes one request; `8ms` when it is left out.
+    #[schemars(example = &"8ms")]
+    pub(super) itl: Option<Placed<DurationText>>,
+    /// Prompt tokens prefilled a second; 20000 when it is left out.
+    #[schemars(example = 20000)]
+    pub(super) prefill: Option<Placed<u32>>,
+    /// Requests decoded together; 32 when it is left out.
+    #[schemars(example = 32)]
+    pub(super) slots: Option<Placed<u32>>,
+    /// Requests that may wait, more are answered 429; 256 when it is left out.
+    #[schemars(example = 256)]
+    pub(super) queue: Option<Placed<u32>>,
+    /// How much slower a full batch decodes than a batch of one: 0.5, the default, is half as slow
+    /// again.
+    #[schemars(example = 0.5)]
+    pub(super) slowdown: Option<Placed<f64>>,
+    /// From the process's start until it is ready; `0s` when it is left out.
+    #[schemars(example = &"2s")]
+    pub(super) cold_start: Option<Placed<DurationText>>,
+}
+
+/// The load: exactly one of `trace`, `arrivals` and `users`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "[traffic]", extend("oneOf" = [{"required": ["trace"]}, {"required": ["arrivals"]}, {"required": ["users"]}]))]
+pub(super) struct Traffic {
+    /// Replay a recorded trace: its arrivals, and its lengths of prompts and answers.
+    #[schemars(example = json!({"path": "traces/azure_llm_2023_conv.csv", "speed": 4.0}))]
+    pub(super) trace: Option<Placed<Trace>>,
+    /// Open loop: requests are sent at this rate, whatever became of those before.
+    #[schemars(example = json!({"poisson": "40/s"}))]
+    pub(super) arrivals: Option<Placed<Arrivals>>,
+    /// Closed loop: users who each wait for their answer before they ask again.
+    #[schemars(example = json!({"count": 20, "think": "1s"}))]
+    pub(super) users: Option<Placed<Users>>,
+    /// With `arrivals` or `users`: how long prompts and answers are.
+    #[schemars(example = json!({"input": "lognormal(600, 400)", "output": 200}))]
+    pub(super) prompts: Option<Placed<Prompts>>,
+    /// Ask for streams; `true` when it is left out.
+    #[schemars(example = false)]
+    #[serde(default = "yes")]
+    pub(super) stream: bool,
+    /// The limits a client keeps.
+    #[schemars(example = json!({"in_flight": 2000, "first_token": "5s"}))]
+    pub(super) limits: Option<Limits>,
+}
+
+/// A recorded trace.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "trace")]
+pub(super) struct Trace {
+    /// The trace's file: Azure's LLM inference traces, as CSV.
+    #[schemars(example = "traces/azure_llm_2023_conv.csv")]
+    pub(super) path: Placed<String>,
+    /// How many times as fast as it was recorded; 1 when it is left out.
+    #[schemars(example = 4.0)]
+    pub(super) speed: Option<Placed<f64>>,
+}
+
+/// Arrivals at a rate: exactly one of `poisson` and `constant`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "arrivals", extend("oneOf" = [{"required": ["poisson"]}, {"required": ["constant"]}]))]
+pub(super) struct Arrivals {
+    /// Random and independent, as the requests of many users are.
+    #[schemars(example = "40/s")]
+    pub(super) poisson: Option<Placed<RateText>>,
+    /// Evenly spaced.
+    #[schemars(example = "40/s")]
+    pub(super) constant: Option<Placed<RateText>>,
+}
+
+/// Users who each wait for their answer.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "users")]
+pub(super) struct Users {
+    /// How many.
+    #[schemars(example = 20)]
+    pub(super) count: Placed<u32>,
+    /// From an answer to the next request; `0s` when it is left out.
+    #[schemars(example = &"1s")]
+    pub(super) think: Option<Placed<DurationText>>,
+    /// Requests of one conversation. This version knows only 1.
+    #[schemars(example = 1)]
+    pub(super) turns: Option<Placed<u32>>,
+}
+
+/// How long prompts and answers are, in tokens: a number, or `lognormal(mean, standard deviation)`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "prompts")]
+pub(super) struct Prompts {
+    /// Tokens of a prompt; `lognormal(600, 400)` when it is left out.
+    #[schemars(example = "lognormal(600, 400)")]
+    pub(super) input: Option<Placed<NumberOrText>>,
+    /// Tokens of an answer; 200 when it is left out.
+    #[schemars(example = 200)]
+    pub(super) output: Option<Placed<NumberOrText>>,
+    /// Not supported in this version.
+    #[schemars(example = "corpora/chat.jsonl")]
+    pub(super) corpus: Option<Placed<String>>,
+}
+
+/// The limits a client keeps.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "limits")]
+pub(super) struct Limits {
+    /// Requests in flight at once; an arrival beyond it is counted as shed. 1000 when it is left out.
+    #[schemars(example = 2000)]
+    pub(super) in_flight: Option<Placed<u32>>,
+    /// To connect; `2s` when it is left out.
+    #[schemars(example = &"2s")]
+    pub(super) connect: Option<Placed<DurationText>>,
+    /// To the first content; `10s` when it is left out.
+    #[schemars(example = &"5s")]
+    pub(super) first_token: Option<Placed<DurationText>>,
+    /// Between events; `5s` when it is left out.
+    #[schemars(example = &"3s")]
+    pub(super) idle: Option<Placed<DurationText>>,
+    /// To the end of the answer; `120s` when it is left out.
+    #[schemars(example = &"60s")]
+    pub(super) total: Option<Placed<DurationText>>,
+}
+
+/// A phase of the run.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "[[phase]]")]
+pub(super) struct Phase {
+    /// Its name.
+    #[schemars(example = &"steady")]
+    pub(super) name: Placed<String>,
+    /// How long it lasts.
+    #[schemars(example = &"20s")]
+    pub(super) duration: Placed<DurationText>,
+    /// No SLO counts it; `false` when it is left out.
+    #[schemars(example = true)]
+    #[serde(default)]
+    pub(super) warmup: bool,
+    /// What is broken while it lasts.
+    #[schemars(example = json!([{"plugin": "node-kill", "nodes": ["a"], "at": "2s"}]))]
+    #[serde(default)]
+    pub(super) fault: Vec<Placed<Fault>>,
+}
+
+/// A fault on the path to nodes, or on the nodes themselves.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "fault")]
+pub(super) struct Fault {
+    /// A built-in plugin by its name, or the path of a WebAssembly file.
+    #[schemars(example = &"latency")]
+    pub(super) plugin: Placed<PluginText>,
+    /// The nodes it may touch; all of them when it is left out.
+    #[schemars(example = ["a"])]
+    pub(super) nodes: Option<Placed<OneOrMany>>,
+    /// When it is switched on, from the phase's start; `0s` when it is left out.
+    #[schemars(example = &"2s")]
+    pub(super) at: Option<Placed<DurationText>>,
+    /// How long it stays on; to the phase's end when it is left out.
+    #[schemars(example = &"8s")]
+    #[serde(rename = "for")]
+    pub(super) lasts: Option<Placed<DurationText>>,
+    /// The share of attempts it is shown, from 0 to 1 or as a percentage; all when it is left out.
+    #[schemars(example = 0.3)]
+    pub(super) share: Option<Placed<NumberOrText>>,
+    /// The attempts it is shown, of that share; all when it is left out.
+    #[schemars(example = json!({"streaming": true}))]
+    pub(super) when: Option<When>,
+    /// The plugin's own parameters.
+    #[schemars(example = json!({"p50": "20ms", "p99": "200ms"}))]
+    #[serde(rename = "with")]
+    pub(super) parameters: Option<Placed<serde_json::Map<String, serde_json::Value>>>,
+    /// What happens when the plugin crashes; `fail-run` when it is left out.
+    #[schemars(example = &"skip")]
+    pub(super) on_trap: Option<OnTrap>,
+}
+
+/// Which attempts a fault is shown: those that meet all that is given.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "when")]
+pub(super) struct When {
+    /// The model that the request names.
+    #[schemars(example = &"sim")]
+    pub(super) model: Option<String>,
+    /// What the path begins with.
+    #[schemars(example = "/v1/chat")]
+    pub(super) path: Option<Placed<String>>,
+    /// A header and its value.
+    #[schemars(example = json!({"name": "x-tenant", "value": "gold"}))]
+    pub(super) header: Option<HeaderMatch>,
+    /// Only streams, or only requests that are none.
+    #[schemars(example = true)]
+    pub(super) streaming: Option<bool>,
+}
+
+/// A header and its value.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "header")]
+pub(super) struct HeaderMatch {
+    /// The header's name, in any case.
+    #[schemars(example = "x-tenant")]
+    pub(super) name: Placed<String>,
+    /// Its value, exactly.
+    #[schemars(example = &"gold")]
+    pub(super) value: Placed<String>,
+}
+
+/// What happens when a plugin crashes.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum OnTrap {
+    /// The run ends, inconclusive.
+    FailRun,
+    /// The call counts as a pass; the report shows the crash.
+    Skip,
+}
+
+/// A service level objective.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "[[slo]]")]
+pub(super) struct Slo {
+    /// What the report calls it.
+    #[schemars(example = "first token")]
+    pub(super) name: Placed<String>,
+    /// A percentile of `ttft`, `ttfb`, `itl`, `tpot` or `e2e`, as in `p95(ttft) <= 800ms`; or the
+    /// share of requests that succeed, as in `success >= 99%`.
+    #[schemars(example = "p95(ttft) <= 800ms", example = "success >= 99%")]
+    pub(super) objective: Placed<String>,
+    /// The phases it counts; all but warm-ups when it is left out.
+    #[schemars(example = &"storm", example = ["steady", "recovery"])]
+    pub(super) during: Option<Placed<OneOrMany>>,
+}
+
+/// Bounds on what happens when a node dies; what is left out is not checked.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "[failover]")]
+pub(super) struct Failover {
+    /// From the node's death until no more work is sent to it.
+    #[schemars(example = &"2s")]
+    pub(super) detection: Option<Placed<DurationText>>,
+    /// From the node's death until the service level holds again.
+    #[schemars(example = &"5s")]
+    pub(super) recovery: Option<Placed<DurationText>>,
+    /// From the node's return until it has its share of the work.
+    #[schemars(example = &"10s")]
+    pub(super) failback: Option<Placed<DurationText>>,
+    /// Share of the requests around the failure that may be lost, from 0 to 1 or as a percentage.
+    #[schemars(example = "1%")]
+    pub(super) lost: Option<Placed<NumberOrText>>,
+    /// Requests that may be cut short without being told so.
+    #[schemars(example = 0)]
+    pub(super) silently_truncated: Option<u64>,
+    /// Requests that may hold a part of their answer twice.
+    #[schemars(example = 0)]
+    pub(super) duplicated: Option<u64>,
+    /// Mean attempts a request, 1 or more.
+    #[schemars(example = 1.5)]
+    pub(super) amplification: Option<Placed<f64>>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A string that the schema describes more closely.
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $schema:tt) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Deserialize)]
+        #[serde(transparent)]
+        pub(super) struct $name(pub(super) String);
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    };
+}
+
+text!(
+    /// A duration: `20s`, `60ms`, `1m30s`.
+    DurationText, { "type": "string", "pattern": DURATION_PATTERN });
+text!(
+    /// A rate: `40/s`.
+    RateText, { "type": "string", "pattern": RATE_PATTERN });
+text!(
+    /// A plugin: a built-in's name, or a path.
+    PluginText, { "type": "string", "anyOf": [{ "enum": super::BUILT_IN_PLUGINS }, { "pattern": "\\.wasm$|/" }] });
+
+/// Is this the path of a plugin, rather than a built-in's name?
+pub(super) fn is_plugin_path(text: &str) -> bool {
+    text.contains('/') || Path::new(text).extension().is_some_and(|extension| extension == "wasm")
+}
+
+/// A number, or a string that says more than a number.
+#[derive(Clone, Debug)]
+pub(super) enum NumberOrText {
+    Integer(i64),
+    Float(f64),
+    Text(String),
+}
+
+impl<'de> Deserialize<'de> for NumberOrText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Kinds;
+        impl Visitor<'_> for Kinds {
+            type Value = NumberOrText;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number or a string")
+            }
+            fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+                Ok(NumberOrText::Integer(value))
+            }
+            fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+                Ok(NumberOrText::Float(value))
+            }
+            fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+                Ok(NumberOrText::Text(value.into()))
+            }
+        }
+        deserializer.deserialize_any(Kinds)
+    }
+}
+
+impl JsonSchema for NumberOrText {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "NumberOrText".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["number", "string"] })
+    }
+}
+
+/// A name, or a list of names.
+#[derive(Clone, Debug)]
+pub(super) enum OneOrMany {
+    One(String),
+    Many(Vec<Placed<String>>),
+}
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Kinds;
+        impl<'de> Visitor<'de> for Kinds {
+            type Value = OneOrMany;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name or a list of names")
+            }
+            fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+                Ok(OneOrMany::One(value.into()))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, names: A) -> Result<Self::Value, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(names)).map(OneOrMany::Many)
+            }
+        }
+        deserializer.deserialize_any(Kinds)
+    }
+}
+
+impl JsonSchema for OneOrMany {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "OneOrMany".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] })
+    }
+}
+
+impl Placed<OneOrMany> {
+    /// The names, each with its place.
+    pub(super) fn names(&self) -> Vec<Placed<String>> {
+        match &self.value {
+            OneOrMany::One(name) => vec![Placed { value: name.clone(), span: self.span.clone() }],
+            OneOrMany::Many(names) => names.clone(),
+        }
+    }
+}

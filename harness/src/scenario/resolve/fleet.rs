@@ -1,0 +1,312 @@
+//! The fleet and the target.
+
+use std::time::Duration;
+
+use reqwest::Url;
+
+use super::super::diagnostic::Diagnostic;
+use super::super::place::{Placed, Span};
+use super::super::plan::{Api, Command, Entry, Key, NodeKind, NodePlan, RouterPolicy, SimSpec, Target};
+use super::super::raw::{self, DurationText};
+use super::super::suggest::{list, nearest};
+use super::{Resolver, Zero};
+use crate::name::NodeName;
+
+const READY_WITHIN: Duration = Duration::from_secs(30);
+const TTFT: Duration = Duration::from_millis(60);
+const ITL: Duration = Duration::from_millis(8);
+const PREFILL: u32 = 20_000;
+const SLOTS: u32 = 32;
+const QUEUE: u32 = 256;
+const SLOWDOWN: f64 = 0.5;
+
+/// APIs of other versions, so that they are refused as what they are.
+const LATER_APIS: [&str; 3] = ["openai-completions", "openai-responses", "anthropic-messages"];
+
+/// Names that the harness gives to processes of its own.
+const TAKEN: [&str; 2] = ["router", "target"];
+
+/// What is started, as it was typed.
+struct RawCommand<'a> {
+    argv: &'a Placed<Vec<Placed<String>>>,
+    ready: Option<&'a Placed<String>>,
+    ready_within: Option<&'a Placed<DurationText>>,
+}
+
+impl Resolver {
+    pub(super) fn nodes(&mut self, raw: &[Placed<raw::Node>]) -> Vec<NodePlan> {
+        self.unique("nodes", raw.iter().map(|node| &node.name));
+        raw.iter().map(|node| self.node(node)).collect()
+    }
+
+    fn node(&mut self, raw: &Placed<raw::Node>) -> NodePlan {
+        self.node_name(&raw.name);
+        let zone = raw.zone.as_ref().map_or_else(String::new, |zone| self.text("`zone`", zone));
+        if let Some(key) = &raw.key {
+            self.mistake(
+                Diagnostic::new("a node's `key` is not supported in this version")
+                    .at(&key.span, "not supported")
+                    .help("put the `key` in [target]: it is passed on to the node"),
+            );
+        }
+        let kinds = [
+            ("sim", raw.sim.as_ref().map(|sim| &sim.span)),
+            ("command", raw.command.as_ref().map(|command| &command.span)),
+            ("url", raw.url.as_ref().map(|url| &url.span)),
+        ];
+        self.exactly_one("[[node]]", &raw.span, &kinds, "sim = {}");
+        self.ready_has_command(raw.command.is_some(), raw.ready.as_ref(), raw.ready_within.as_ref());
+        let kind = match raw {
+            Placed { value: raw::Node { command: Some(argv), ready, ready_within, .. }, .. } => {
+                let command = RawCommand { argv, ready: ready.as_ref(), ready_within: ready_within.as_ref() };
+                NodeKind::Command(self.command(&command, &[]))
+            }
+            Placed { value: raw::Node { url: Some(url), .. }, .. } => NodeKind::Url(self.origin(url)),
+            _ => NodeKind::Sim(self.sim(raw.sim.as_ref())),
+        };
+        NodePlan { name: NodeName::from(raw.name.as_str()), zone, kind }
+    }
+
+    /// A name is a part of file names and of placeholders.
+    fn node_name(&mut self, name: &Placed<String>) {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(allowed) {
+            self.mistake(
+                Diagnostic::new(format!("`{}` is no name for a node", name.escape_debug()))
+                    .at(&name.span, "letters, digits, `.`, `_` and `-`, with a letter or digit first"),
+            );
+        } else if TAKEN.contains(&name.as_str()) {
+            self.mistake(
+                Diagnostic::new(format!("a node can't be called `{}`", name.value))
+                    .at(&name.span, "Squall calls a process of its own so"),
+            );
+        }
+    }
+
+    fn sim(&mut self, raw: Option<&Placed<raw::Sim>>) -> SimSpec {
+        let sim = raw.map(|sim| &sim.value);
+        let slowdown = sim.and_then(|sim| sim.slowdown.as_ref());
+        SimSpec {
+            ttft: self.duration_or("ttft", sim.and_then(|sim| sim.ttft.as_ref()), Zero::Allowed, TTFT),
+            itl: self.duration_or("itl", sim.and_then(|sim| sim.itl.as_ref()), Zero::Allowed, ITL),
+            prefill: self.count_or("prefill", sim.and_then(|sim| sim.prefill.as_ref()), 1, PREFILL),
+            slots: self.count_or("slots", sim.and_then(|sim| sim.slots.as_ref()), 1, SLOTS),
+            queue: self.count_or("queue", sim.and_then(|sim| sim.queue.as_ref()), 0, QUEUE),
+            slowdown: slowdown.map_or(SLOWDOWN, |slowdown| {
+                self.number("slowdown", slowdown, "0 or more", |slowdown| slowdown >= 0.0)
+            }),
+            cold_start: self.duration_or(
+                "cold_start",
+                sim.and_then(|sim| sim.cold_start.as_ref()),
+                Zero::Allowed,
+                Duration::ZERO,
+            ),
+        }
+    }
+
+    pub(super) fn target(&mut self, raw: &Placed<raw::Target>, nodes: &[NodePlan]) -> Target {
+        let api = self.api(raw.api.as_ref());
+        let model = self.text("`model`", &raw.model);
+        let key = raw.key.as_ref().map(|key| self.key(key));
+        let entries = [
+            ("router", raw.router.as_ref().map(|router| &router.span)),
+            ("url", raw.url.as_ref().map(|url| &url.span)),
+            ("command", raw.command.as_ref().map(|command| &command.span)),
+            ("node", raw.node.as_ref().map(|node| &node.span)),
+        ];
+        self.exactly_one("[target]", &raw.span, &entries, "router = {}");
+        self.ready_has_command(raw.command.is_some(), raw.ready.as_ref(), raw.ready_within.as_ref());
+        if nodes.is_empty() && raw.url.is_none() {
+            self.mistake(
+                Diagnostic::new("the scenario has no node")
+                    .at(&raw.span, "this target needs at least one")
+                    .help("add `[[node]]` with `name = \"a\"` and `sim = {}`"),
+            );
+        }
+        let entry = self.entry(raw, nodes);
+        Target { api, model, entry, key }
+    }
+
+    fn entry(&mut self, raw: &raw::Target, nodes: &[NodePlan]) -> Entry {
+        let names: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
+        if let Some(url) = &raw.url {
+            self.url(url);
+            Entry::Url(url.value.clone())
+        } else if let Some(argv) = &raw.command {
+            let (ready, ready_within) = (raw.ready.as_ref(), raw.ready_within.as_ref());
+            Entry::Command(self.command(&RawCommand { argv, ready, ready_within }, &names))
+        } else if let Some(node) = &raw.node {
+            self.find("node", node, &node.span, &names);
+            Entry::Node(NodeName::from(node.as_str()))
+        } else {
+            let failover = raw.router.as_ref().is_none_or(|router| router.failover);
+            Entry::Router(RouterPolicy { failover })
+        }
+    }
+
+    fn api(&mut self, raw: Option<&Placed<String>>) -> Api {
+        if let Some(api) = raw.filter(|api| api.value != "openai-chat") {
+            let label = match nearest(api, ["openai-chat"]) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "expected `openai-chat`".into(),
+            };
+            let title = if LATER_APIS.contains(&api.as_str()) {
+                format!("the API `{}` is not supported in this version", api.value)
+            } else {
+                format!("no API is called `{}`", api.value)
+            };
+            self.mistake(
+                Diagnostic::new(title).at(&api.span, label).help("this version speaks `openai-chat` only"),
+            );
+        }
+        Api::OpenaiChat
+    }
+
+    fn key(&mut self, raw: &raw::Key) -> Key {
+        let name = raw.env.as_str();
+        let problem = match std::env::var(name) {
+            _ if name.is_empty() || name.contains(['=', '\0']) => Some("no variable can have this name"),
+            Ok(value) if value.is_empty() => Some("it is empty"),
+            Ok(_) => None,
+            Err(std::env::VarError::NotPresent) => Some("it is not set"),
+            Err(std::env::VarError::NotUnicode(_)) => Some("it is not text"),
+        };
+        if let Some(problem) = problem {
+            self.mistake(
+                Diagnostic::new(format!("the environment variable `{}` holds no key", name.escape_debug()))
+                    .at(&raw.env.span, problem)
+                    .help("set it before Squall starts, or take `key` away if the target needs none"),
+            );
+        }
+        Key { env: name.into() }
+    }
+
+    fn ready_has_command(
+        &mut self,
+        command: bool,
+        ready: Option<&Placed<String>>,
+        within: Option<&Placed<DurationText>>,
+    ) {
+        if command {
+            return;
+        }
+        let given =
+            [("ready", ready.map(|ready| &ready.span)), ("ready_within", within.map(|within| &within.span))];
+        for (key, span) in given {
+            if let Some(span) = span {
+                self.mistake(
+                    Diagnostic::new(format!("`{key}` belongs to a `command`, and there is none"))
+                        .at(span, "nothing is started that it could wait for")
+                        .help(format!("add `command`, or take `{key}` away")),
+                );
+            }
+        }
+    }
+
+    fn command(&mut self, raw: &RawCommand<'_>, nodes: &[&str]) -> Command {
+        if raw.argv.first().is_none_or(|program| program.trim().is_empty()) {
+            self.mistake(
+                Diagnostic::new("`command` names no program")
+                    .at(&raw.argv.span, "expected a program and its arguments")
+                    .help("write it as `command = [\"program\", \"--port\", \"{port}\"]`"),
+            );
+        }
+        for word in raw.argv.iter().chain(raw.ready) {
+            self.placeholders(word, nodes);
+        }
+        if let Some(ready) = raw.ready {
+            self.ready(ready);
+        } else {
+            self.mistake(
+                Diagnostic::new("a `command` needs `ready`: the URL that answers when it can be used")
+                    .at(&raw.argv.span, "`ready` is missing beside this")
+                    .help("add, for example, `ready = \"http://127.0.0.1:{port}/health\"`"),
+            );
+        }
+        Command {
+            argv: raw.argv.iter().map(|word| word.value.clone()).collect(),
+            ready: raw.ready.map_or_else(String::new, |ready| ready.value.clone()),
+            ready_within: self.duration_or("ready_within", raw.ready_within, Zero::Refused, READY_WITHIN),
+        }
+    }
+
+    /// Every `{name}` stands for something. Braces around anything else are the command's own.
+    fn placeholders(&mut self, word: &Placed<String>, nodes: &[&str]) {
+        let known: Vec<String> = ["port".to_owned(), "dir".to_owned()]
+            .into_iter()
+            .chain(nodes.iter().map(|node| format!("node.{node}")))
+            .collect();
+        for after in word.split('{').skip(1) {
+            let Some((name, _)) = after.split_once('}') else { continue };
+            let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "._-".contains(c));
+            if !is_name || known.iter().any(|known| known == name) {
+                continue;
+            }
+            let label = match nearest(name, known.iter().map(String::as_str)) {
+                Some(meant) => format!("did you mean `{{{meant}}}`?"),
+                None => "it stands for nothing".into(),
+            };
+            let all: Vec<String> = known.iter().map(|known| format!("{{{known}}}")).collect();
+            self.mistake(
+                Diagnostic::new(format!("unknown placeholder `{{{name}}}`"))
+                    .at(&word.span, label)
+                    .help(format!("placeholders: {}", list(all.iter().map(String::as_str), "and"))),
+            );
+        }
+    }
+
+    fn ready(&mut self, ready: &Placed<String>) {
+        // What a placeholder will be is not known yet, only that a port is a number.
+        if !ready.contains("{node.") {
+            let filled = Placed { value: ready.replace("{port}", "1"), span: ready.span.clone() };
+            self.url(&filled);
+        }
+    }
+
+    /// An HTTP URL, without a secret in it.
+    fn url(&mut self, url: &Placed<String>) -> Option<Url> {
+        match Url::parse(url) {
+            Ok(parsed) if !parsed.username().is_empty() || parsed.password().is_some() => {
+                // The URL goes into reports; the snippet shows only what the file's reader sees anyway.
+                self.mistake(
+                    Diagnostic::new("a URL must not hold a password")
+                        .at(&url.span, "this is written into reports")
+                        .help("put the secret into an environment variable: `key = { env = \"NAME\" }`"),
+                );
+                None
+            }
+            Ok(parsed) if matches!(parsed.scheme(), "http" | "https") => Some(parsed),
+            Ok(parsed) => self.no_url(&url.span, &format!("`{}` is not HTTP", parsed.scheme())),
+            Err(error) => self.no_url(&url.span, &error.to_string()),
+        }
+    }
+
+    fn no_url(&mut self, span: &Span, why: &str) -> Option<Url> {
+        self.mistake(
+            Diagnostic::new("this is no HTTP URL")
+                .at(span, why)
+                .help("write it as `\"http://127.0.0.1:8000\"`"),
+        );
+        None
+    }
+
+    /// A node's URL: scheme, host and port, since the proxy keeps paths as they are.
+    fn origin(&mut self, url: &Placed<String>) -> String {
+        let Some(parsed) = self.url(url) else { return String::new() };
+        let origin = parsed.origin().ascii_serialization();
+        if parsed.scheme() != "http" {
+            self.mistake(
+                Diagnostic::new("a node's proxy speaks plain HTTP in this version")
+                    .at(&url.span, "`https` is not supported here")
+                    .help("an HTTPS endpoint can be the target's `url`, without faults before it"),
+            );
+        } else if parsed.path() != "/" || parsed.query().is_some() || parsed.fragment().is_some() {
+            self.mistake(
+                Diagnostic::new("a node's `url` has no path: requests bring their own")
+                    .at(&url.span, "expected scheme, host and port only")
+                    .help(format!("write `url = \"{origin}\"`")),
+            );
+        }
+        origin
+    }
+}

@@ -1,0 +1,381 @@
+//! Values that are typed as text: durations, rates, shares, lengths, objectives.
+//!
+//! Each reader says in its error what would be right. The patterns are the schema's view of the same
+//! texts: whatever a reader takes, its pattern matches (a test holds that).
+
+use std::time::Duration;
+
+use squall_report::Metric;
+
+use super::plan::{Length, Objective};
+use super::raw::NumberOrText;
+use super::suggest::{list, nearest};
+use crate::traffic::MAX_TOKENS;
+
+pub(super) const DURATION_PATTERN: &str = r"^\s*([0-9]+(\.[0-9]+)?\s*(ns|nsec|us|usec|ms|msec|s|sec|seconds?|m|min|minutes?|h|hr|hrs|hours?|d|days?)\s*)+$";
+pub(super) const RATE_PATTERN: &str = r"^\s*[0-9]+(\.[0-9]+)?\s*/\s*(s|m|h)\s*$";
+
+/// The units of a duration. No months and years: `1M` beside `1m` is a trap, and nobody tests that long.
+const UNITS: [&str; 22] = [
+    "ns", "nsec", "us", "usec", "ms", "msec", "s", "sec", "second", "seconds", "m", "min", "minute",
+    "minutes", "h", "hr", "hrs", "hour", "hours", "d", "day", "days",
+];
+
+/// Arrivals a second beyond which a rate is a typing error.
+const FASTEST: f64 = 1e6;
+
+/// What a text should have been.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wrong {
+    /// What is wrong, at the place itself.
+    pub(super) label: String,
+    /// What would be right.
+    pub(super) help: Option<String>,
+}
+
+impl Wrong {
+    fn new(label: impl Into<String>) -> Self {
+        Self { label: label.into(), help: None }
+    }
+
+    fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// `20s`, `60ms`, `1m30s`.
+pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
+    let bare = text.trim();
+    if !bare.is_empty() && bare.chars().all(|c| c.is_ascii_digit() || c == '.') {
+        return Err(Wrong::new("the unit is missing")
+            .help(format!("write `\"{bare}s\"` for seconds or `\"{bare}ms\"` for milliseconds")));
+    }
+    for unit in bare.split(|c: char| !c.is_alphabetic()).filter(|unit| !unit.is_empty()) {
+        if !UNITS.contains(&unit) {
+            return Err(Wrong::new(format!("`{unit}` is no unit of time"))
+                .help("units are `ns`, `us`, `ms`, `s`, `m`, `h` and `d`, as in `\"1m30s\"`"));
+        }
+    }
+    let read = if is_spans(bare) { humantime::parse_duration(bare).ok() } else { None };
+    read.ok_or_else(|| {
+        Wrong::new("expected a duration").help("write it as `\"20s\"`, `\"60ms\"` or `\"1m30s\"`")
+    })
+}
+
+/// Numbers, each with a unit: humantime would also read `1 0s`, as ten seconds.
+fn is_spans(mut text: &str) -> bool {
+    while !text.is_empty() {
+        let number = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let after = text[number..].trim_start();
+        let unit = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
+        if decimal(&text[..number]).is_none() || unit == 0 {
+            return false;
+        }
+        text = after[unit..].trim_start();
+    }
+    true
+}
+
+/// `40/s`, in requests a second.
+pub(super) fn rate(text: &str) -> Result<f64, Wrong> {
+    let wrong =
+        |label: &str| Wrong::new(label).help("write it as `\"40/s\"`, or by the minute as `\"90/m\"`");
+    let Some((number, unit)) = text.split_once('/') else {
+        let label = if decimal(text).is_some() { "the unit is missing" } else { "expected a rate" };
+        return Err(wrong(label));
+    };
+    let seconds = match unit.trim() {
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3_600.0,
+        _ => return Err(wrong("a rate is by `s`, `m` or `h`")),
+    };
+    let number = decimal(number).ok_or_else(|| wrong("expected a number before the `/`"))?;
+    let rate = number / seconds;
+    if rate <= 0.0 {
+        return Err(wrong("a rate must be more than 0"));
+    }
+    if rate > FASTEST {
+        return Err(wrong("no more than 1000000/s"));
+    }
+    Ok(rate)
+}
+
+/// Digits, with or without a fraction: no sign, no exponent, no `inf`.
+fn decimal(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    (digits(whole) && digits(fraction)).then(|| text.parse().ok()).flatten()
+}
+
+/// A percentage as a share: `99.9` is exactly 0.999, which a division would miss by a bit.
+fn percentage(text: &str) -> Option<f64> {
+    decimal(text)?;
+    format!("{}e-2", text.trim()).parse().ok()
+}
+
+/// `0.3` or `"30%"`.
+pub(super) fn share(value: &NumberOrText) -> Result<f64, Wrong> {
+    let wrong = Wrong::new("expected a share from 0 to 1, or a percentage");
+    let share = match value {
+        NumberOrText::Integer(number) => *number as f64,
+        NumberOrText::Float(number) => *number,
+        NumberOrText::Text(text) => {
+            let read = match text.trim().strip_suffix('%') {
+                Some(percent) => percentage(percent),
+                None => decimal(text),
+            };
+            read.ok_or_else(|| wrong.clone().help("write it as `0.3` or `\"30%\"`"))?
+        }
+    };
+    match share {
+        share if (0.0..=1.0).contains(&share) => Ok(share),
+        share
+            if share > 1.0
+                && share <= 100.0
+                && !matches!(value, NumberOrText::Text(text) if text.contains('%')) =>
+        {
+            Err(wrong.help(format!("for {share} percent write `\"{share}%\"`")))
+        }
+        _ => Err(wrong.help("write it as `0.3` or `\"30%\"`")),
+    }
+}
+
+/// `200` or `lognormal(600, 400)`.
+pub(super) fn length(value: &NumberOrText) -> Result<Length, Wrong> {
+    let wrong = |label: &str| {
+        Wrong::new(label)
+            .help("write `200`, or `\"lognormal(600, 400)\"` with mean and standard deviation in tokens")
+    };
+    let tokens = |number: f64| (1.0..=f64::from(MAX_TOKENS)).contains(&number);
+    let out_of_range = || wrong(&format!("a length is from 1 to {MAX_TOKENS} tokens"));
+    match value {
+        NumberOrText::Integer(number) => match u32::try_from(*number) {
+            Ok(number) if tokens(f64::from(number)) => Ok(Length::Fixed(number)),
+            _ => Err(out_of_range()),
+        },
+        NumberOrText::Float(_) => Err(wrong("tokens are whole")),
+        NumberOrText::Text(text) => {
+            let Some((name, rest)) = text.trim().split_once('(') else {
+                return Err(wrong("expected a number of tokens or a distribution"));
+            };
+            if name.trim() != "lognormal" {
+                return Err(wrong(&format!("`{}` is not a distribution that is known here", name.trim())));
+            }
+            let parameters = rest.strip_suffix(')').and_then(|inside| inside.split_once(','));
+            let numbers = parameters.and_then(|(mean, sd)| Some((decimal(mean)?, decimal(sd)?)));
+            match numbers {
+                Some((mean, sd)) if tokens(mean) && sd <= f64::from(MAX_TOKENS) => {
+                    Ok(Length::Lognormal { mean, sd })
+                }
+                Some(_) => Err(out_of_range()),
+                None => Err(wrong("expected two numbers in the brackets")),
+            }
+        }
+    }
+}
+
+const METRICS: [Metric; 5] = [Metric::Ttft, Metric::Ttfb, Metric::Itl, Metric::Tpot, Metric::E2e];
+
+/// `p95(ttft) <= 800ms` or `success >= 99%`.
+pub(super) fn objective(text: &str) -> Result<Objective, Wrong> {
+    let form = |label: String| {
+        Wrong::new(label).help("an objective is written `p95(ttft) <= 800ms` or `success >= 99%`")
+    };
+    let Some(at) = text.find(['<', '>', '=']) else {
+        return Err(form("a comparison is missing".into()));
+    };
+    let (subject, rest) = text.split_at(at);
+    let subject = subject.trim();
+    let bound = rest.trim_start_matches(['<', '>', '=']);
+    let sign = &rest[..rest.len() - bound.len()];
+    let compares = |expected: &str| {
+        if sign == expected { Ok(()) } else { Err(form(format!("write `{expected}` instead of `{sign}`"))) }
+    };
+    if subject == "success" {
+        compares(">=")?;
+        return Ok(Objective::Success { share: success_share(bound)? });
+    }
+    let Some((percentile, metric)) = subject.strip_suffix(')').and_then(|subject| subject.split_once('('))
+    else {
+        return Err(no_subject(subject));
+    };
+    let share = percentile_share(percentile)?;
+    let metric = metric_named(metric.trim())?;
+    compares("<=")?;
+    let bound = duration(bound)?;
+    if bound.is_zero() {
+        return Err(Wrong::new("the bound must be more than 0"));
+    }
+    Ok(Objective::Latency { metric, share, bound })
+}
+
+fn success_share(bound: &str) -> Result<f64, Wrong> {
+    let share = match bound.trim().strip_suffix('%') {
+        Some(percent) => percentage(percent),
+        None => decimal(bound),
+    };
+    match share {
+        Some(share) if share > 0.0 && share < 1.0 => Ok(share),
+        Some(1.0) => Err(Wrong::new("no number of samples proves 100 %")
+            .help("claim a share below it, such as `success >= 99.9%`")),
+        _ => Err(Wrong::new("expected a percentage after `>=`").help("write it as `success >= 99%`")),
+    }
+}
+
+fn percentile_share(text: &str) -> Result<f64, Wrong> {
+    let number = text.trim().strip_prefix('p');
+    let wrong = |label: String| {
+        Wrong::new(label).help("percentiles are `p50`, `p90`, `p95`, `p99`, `p99.9` and between")
+    };
+    match number.and_then(percentage) {
+        Some(share) if share > 0.0 && share < 1.0 => Ok(share),
+        Some(_) => Err(wrong(format!("`{}` is not between p0 and p100", text.trim()))),
+        None => Err(wrong(format!("`{}` is no percentile", text.trim()))),
+    }
+}
+
+fn metric_named(name: &str) -> Result<Metric, Wrong> {
+    if let Some(metric) = METRICS.into_iter().find(|metric| metric.as_str() == name) {
+        return Ok(metric);
+    }
+    let names = METRICS.map(Metric::as_str);
+    let label = match nearest(name, names) {
+        Some(meant) => format!("no metric `{name}`; did you mean `{meant}`?"),
+        None => format!("no metric `{name}`"),
+    };
+    Err(Wrong::new(label).help(format!("metrics are {}", list(names, "and"))))
+}
+
+/// The left side is neither `success` nor a percentile of something.
+fn no_subject(subject: &str) -> Wrong {
+    let names = METRICS.map(Metric::as_str);
+    let help = "an objective is written `p95(ttft) <= 800ms` or `success >= 99%`";
+    if let Some(metric) = names.into_iter().find(|metric| *metric == subject) {
+        return Wrong::new(format!("a percentile of `{metric}` is needed"))
+            .help(format!("write `p95({metric})`"));
+    }
+    match nearest(subject, ["success"]) {
+        Some(meant) => Wrong::new(format!("did you mean `{meant}`?")).help(help),
+        None => Wrong::new(format!("`{subject}` can't be measured")).help(help),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn matches(pattern: &str, text: &str) -> bool {
+        jsonschema::is_valid(&json!({ "pattern": pattern }), &json!(text))
+    }
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1_500)));
+        assert_eq!(duration(" 2 min "), Ok(Duration::from_mins(2)));
+        for bad in [
+            "",
+            "20",
+            "1M",
+            "1 year",
+            "-1s",
+            "s",
+            "1e3s",
+            "1s-",
+            "20 s s",
+            "1 0s",
+            "1. 5s",
+            "99999999999999999999s",
+        ] {
+            assert!(duration(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn rates_are_by_a_unit_of_time() {
+        assert_eq!(rate("40/s"), Ok(40.0));
+        assert_eq!(rate("90 / m"), Ok(1.5));
+        for bad in ["", "40", "40/", "/s", "0/s", "-1/s", "inf/s", "1e3/s", "40/day", "9999999/s"] {
+            assert!(rate(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn shares_are_exact() {
+        let text = |text: &str| share(&NumberOrText::Text(text.into()));
+        assert_eq!(text("99.9%"), Ok(0.999));
+        assert_eq!(text("0.3"), Ok(0.3));
+        assert_eq!(share(&NumberOrText::Integer(1)), Ok(1.0));
+        assert_eq!(
+            share(&NumberOrText::Integer(30)).map_err(|wrong| wrong.help),
+            Err(Some("for 30 percent write `\"30%\"`".into()))
+        );
+        for bad in ["", "%", "101%", "-1", "NaN", "1.1"] {
+            assert!(text(bad).is_err(), "{bad:?}");
+        }
+        assert!(share(&NumberOrText::Float(f64::NAN)).is_err());
+    }
+
+    #[test]
+    fn lengths_are_numbers_or_distributions() {
+        let text = |text: &str| length(&NumberOrText::Text(text.into()));
+        assert_eq!(text("lognormal(600, 400)"), Ok(Length::Lognormal { mean: 600.0, sd: 400.0 }));
+        assert_eq!(length(&NumberOrText::Integer(200)), Ok(Length::Fixed(200)));
+        assert!(length(&NumberOrText::Integer(0)).is_err());
+        for bad in [
+            "",
+            "200",
+            "normal(1, 2)",
+            "lognormal(600)",
+            "lognormal(0, 1)",
+            "lognormal(600, -1)",
+            "lognormal(",
+        ] {
+            assert!(text(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn objectives_are_claims_of_a_share() {
+        let bound = Duration::from_millis(800);
+        assert_eq!(
+            objective("p95(ttft) <= 800ms"),
+            Ok(Objective::Latency { metric: Metric::Ttft, share: 0.95, bound })
+        );
+        assert_eq!(objective("p99.9( itl )<=800ms").map(Objective::share), Ok(0.999));
+        assert_eq!(objective("success>=99%"), Ok(Objective::Success { share: 0.99 }));
+        let label = |text: &str| objective(text).map_err(|wrong| wrong.label).expect_err(text);
+        assert_eq!(label("p95(ttft) < 800ms"), "write `<=` instead of `<`");
+        assert_eq!(label("ttft <= 800ms"), "a percentile of `ttft` is needed");
+        assert_eq!(label("sucess >= 99%"), "did you mean `success`?");
+        assert_eq!(label("p95(tftt) <= 800ms"), "no metric `tftt`; did you mean `ttft`?");
+        assert_eq!(label("p100(ttft) <= 800ms"), "`p100` is not between p0 and p100");
+        assert_eq!(label("success >= 100%"), "no number of samples proves 100 %");
+        assert_eq!(label("p95(ttft) <= 800"), "the unit is missing");
+        assert_eq!(label(""), "a comparison is missing");
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_reader_takes_its_pattern_matches(text in r"[0-9]{0,3}[. ]{0,1}[0-9]{0,2} {0,1}(ns|ms|s|m|min|h|day|days|M|x|/s|/m|/d){0,2}") {
+            if duration(&text).is_ok() {
+                prop_assert!(matches(DURATION_PATTERN, &text));
+            }
+            if rate(&text).is_ok() {
+                prop_assert!(matches(RATE_PATTERN, &text));
+            }
+        }
+
+        #[test]
+        fn no_text_is_a_panic(text in ".*") {
+            let value = NumberOrText::Text(text.clone());
+            let _ = (duration(&text), rate(&text), objective(&text), share(&value), length(&value));
+        }
+    }
+}
