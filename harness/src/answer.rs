@@ -3,6 +3,8 @@
 //! It is a sequence of words fixed by the last user message and its index, the same on every node.
 //! So a truncated, duplicated or spliced answer is decidable whichever node gave it.
 
+use std::fmt;
+
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::words::WORDS;
@@ -30,8 +32,62 @@ impl Answer {
         WORDS[(hash % WORDS.len() as u64) as usize]
     }
 
+    /// Token `index` as it stands in the text: with the space before it, unless it is the first.
+    pub fn piece(self, index: u32) -> Piece {
+        Piece { space: if index == 0 { "" } else { " " }, word: self.token(index) }
+    }
+
+    /// The text of the first `tokens` tokens.
+    pub fn text(self, tokens: u32) -> String {
+        (0..tokens).flat_map(|index| self.piece(index).parts()).collect()
+    }
+
     /// How many tokens the answer has when the request sets no limit.
     pub fn free_length(self) -> u32 {
         FREE_LENGTH_MIN + (self.key % FREE_LENGTH_SPREAD) as u32
+    }
+}
+
+/// The text of one token. Display gives it whole; it holds no character that JSON escapes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    space: &'static str,
+    word: &'static str,
+}
+
+impl Piece {
+    /// The space, empty before the first word, and the word.
+    pub fn parts(self) -> [&'static str; 2] {
+        [self.space, self.word]
+    }
+}
+
+impl fmt::Display for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.space)?;
+        f.write_str(self.word)
+    }
+}
+
+impl PartialEq<str> for Piece {
+    fn eq(&self, text: &str) -> bool {
+        text.strip_prefix(self.space) == Some(self.word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pieces_make_the_text_and_each_equals_its_own_text() {
+        let answer = Answer::to("hello");
+        let text = answer.text(20);
+        let words: Vec<&str> = text.split(' ').collect();
+        assert_eq!(words, (0..20).map(|index| answer.token(index)).collect::<Vec<_>>());
+        assert_eq!((0..20).map(|index| answer.piece(index).to_string()).collect::<String>(), text);
+        assert!(answer.piece(0) == *answer.token(0));
+        assert!(answer.piece(1) == *format!(" {}", answer.token(1)));
+        assert!(answer.piece(1) != *answer.token(1));
     }
 }

@@ -263,3 +263,36 @@ pub const WORDS: [&str; 256] = [
     "car",
     "law",
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use tiktoken_rs::{cl100k_base_singleton, o200k_base_singleton};
+
+    use super::*;
+
+    #[test]
+    fn the_words_are_distinct_and_need_no_escape_in_json() {
+        assert_eq!(WORDS.iter().collect::<HashSet<_>>().len(), WORDS.len());
+        let plain = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+        assert!(WORDS.iter().all(plain));
+    }
+
+    #[test]
+    fn each_word_with_its_space_is_one_token_in_both_encodings() {
+        let tokens = |encoding: &tiktoken_rs::CoreBPE, text: &str| encoding.encode_ordinary(text).len();
+        let split = WORDS.iter().filter(|word| {
+            let text = format!(" {word}");
+            tokens(cl100k_base_singleton(), &text) != 1 || tokens(o200k_base_singleton(), &text) != 1
+        });
+        assert_eq!(split.collect::<Vec<_>>(), Vec::<&&str>::new());
+    }
+
+    #[test]
+    fn a_text_of_n_words_has_n_tokens() {
+        let text: String = WORDS.iter().rev().flat_map(|word| [" ", word]).collect();
+        assert_eq!(cl100k_base_singleton().encode_ordinary(&text).len(), WORDS.len());
+        assert_eq!(o200k_base_singleton().encode_ordinary(&text).len(), WORDS.len());
+    }
+}
