@@ -1,0 +1,169 @@
+//! `http-error`: answers with a provider's own error; the node never sees the request.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use squall_plugin::{
+    Attempt, Canned, CountOrSpan, Header, Hooks, Plugin, RequestHead, RequestVerdict, Span, export,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    #[serde(default = "unavailable")]
+    status: u16,
+    #[serde(default)]
+    shape: Shape,
+    body: Option<String>,
+    retry_after: Option<Span>,
+    burst: Option<BurstParams>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BurstParams {
+    on: CountOrSpan,
+    off: CountOrSpan,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Shape {
+    #[default]
+    Openai,
+    Anthropic,
+    Vllm,
+}
+
+fn unavailable() -> u16 {
+    503
+}
+
+/// When it answers: always, or in bursts. A burst comes first.
+enum Burst {
+    Always,
+    Requests { on: u64, off: u64, seen: u64 },
+    Time { on: u64, off: u64 },
+}
+
+impl Burst {
+    fn new(params: Option<BurstParams>) -> Result<Self, String> {
+        let burst = match params.map(|burst| (burst.on, burst.off)) {
+            None => return Ok(Self::Always),
+            Some((CountOrSpan::Count(on), CountOrSpan::Count(off))) => Self::Requests { on, off, seen: 0 },
+            Some((CountOrSpan::Span(on), CountOrSpan::Span(off))) => {
+                Self::Time { on: on.nanos(), off: off.nanos() }
+            }
+            Some(_) => {
+                return Err("`burst.on` and `burst.off` count the same: both requests (5) or both time (\"2s\")".into());
+            }
+        };
+        match burst {
+            Self::Requests { on: 0, .. } | Self::Time { on: 0, .. } => {
+                Err("`burst.on` must be above 0, or no error is ever sent".into())
+            }
+            burst => Ok(burst),
+        }
+    }
+
+    fn is_on(&mut self, attempt: &Attempt) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Requests { on, off, seen } => {
+                let at = *seen % on.saturating_add(*off);
+                *seen += 1;
+                at < *on
+            }
+            Self::Time { on, off } => attempt.since_start % on.saturating_add(*off) < *on,
+        }
+    }
+}
+
+struct HttpError {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: String,
+    burst: Burst,
+}
+
+/// The error as OpenAI's API words it. <https://platform.openai.com/docs/guides/error-codes>
+fn openai(status: u16) -> Value {
+    let (kind, code, message) = match status {
+        401 => ("invalid_request_error", "invalid_api_key", "Incorrect API key provided."),
+        404 => ("invalid_request_error", "model_not_found", "The model does not exist."),
+        429 => ("requests", "rate_limit_exceeded", "Rate limit reached for requests."),
+        400..500 => ("invalid_request_error", "invalid_request", "The request was refused."),
+        503 => ("server_error", "overloaded", "The engine is currently overloaded, please try again later."),
+        _ => ("server_error", "server_error", "The server had an error while processing your request."),
+    };
+    json!({ "error": { "message": message, "type": kind, "param": null, "code": code } })
+}
+
+/// The error as Anthropic's API words it. <https://docs.anthropic.com/en/api/errors>
+fn anthropic(status: u16) -> Value {
+    let (kind, message) = match status {
+        401 => ("authentication_error", "invalid x-api-key"),
+        403 => ("permission_error", "Your API key does not have permission to use this resource"),
+        404 => ("not_found_error", "The requested resource could not be found"),
+        413 => ("request_too_large", "Request exceeds the maximum size"),
+        429 => ("rate_limit_error", "This request would exceed your rate limit"),
+        400..500 => ("invalid_request_error", "The request was refused"),
+        529 => ("overloaded_error", "Overloaded"),
+        _ => ("api_error", "Internal server error"),
+    };
+    json!({ "type": "error", "error": { "type": kind, "message": message } })
+}
+
+/// The error as vLLM's server words it: the code is the number of the status.
+fn vllm(status: u16) -> Value {
+    let (kind, message) = match status {
+        404 => ("NotFoundError", "The model does not exist."),
+        400..500 => ("BadRequestError", "The request was refused."),
+        503 => ("ServiceUnavailableError", "The engine is not available."),
+        _ => ("InternalServerError", "EngineCore encountered an issue."),
+    };
+    json!({ "error": { "message": message, "type": kind, "param": null, "code": status } })
+}
+
+impl Plugin for HttpError {
+    type Params = Params;
+
+    fn new(params: Params) -> Result<Self, String> {
+        let status = params.status;
+        if !(400..=599).contains(&status) {
+            return Err(format!("`status` must be an error, 400 to 599, not {status}"));
+        }
+        let body = params.body.unwrap_or_else(|| {
+            match params.shape {
+                Shape::Openai => openai(status),
+                Shape::Anthropic => anthropic(status),
+                Shape::Vllm => vllm(status),
+            }
+            .to_string()
+        });
+        let kind = if body.starts_with(['{', '[']) { "application/json" } else { "text/plain; charset=utf-8" };
+        let mut headers = vec![("content-type", kind.to_string())];
+        headers.extend(params.retry_after.map(|after| ("retry-after", after.ceil_secs().to_string())));
+        Ok(Self { status, headers, body, burst: Burst::new(params.burst)? })
+    }
+
+    fn hooks(&self) -> Hooks {
+        Hooks::REQUEST
+    }
+
+    fn request(&mut self, attempt: &Attempt, _: &RequestHead) -> RequestVerdict {
+        if !self.burst.is_on(attempt) {
+            return RequestVerdict::Pass;
+        }
+        let header = |(name, value): &(&str, String)| Header {
+            name: name.to_string(),
+            value: value.clone().into_bytes(),
+        };
+        RequestVerdict::Respond(Canned {
+            status: self.status,
+            headers: self.headers.iter().map(header).collect(),
+            body: self.body.clone().into_bytes(),
+        })
+    }
+}
+
+export!(HttpError);

@@ -1,0 +1,163 @@
+//! `latency`: delays the request, the first token, or each event.
+//!
+//! A delay of the first event moves the whole answer; a delay of each event adds up, so that the
+//! stream gets slower and slower than the node.
+
+use serde::Deserialize;
+use squall_plugin::{
+    Attempt, Chance, EventVerdict, Hooks, Lognormal, Plugin, RequestHead, RequestVerdict, ResponseHead,
+    ResponseVerdict, Span, export, header,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    fixed: Option<Span>,
+    uniform: Option<[Span; 2]>,
+    normal: Option<Normal>,
+    p50: Option<Span>,
+    p99: Option<Span>,
+    pareto: Option<Pareto>,
+    #[serde(default)]
+    jitter: Span,
+    #[serde(default = "ten_minutes")]
+    max: Span,
+    #[serde(default, rename = "where")]
+    place: Place,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Normal {
+    mean: Span,
+    sd: Span,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pareto {
+    min: Span,
+    alpha: f64,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Place {
+    #[default]
+    Request,
+    FirstToken,
+    Event,
+}
+
+fn ten_minutes() -> Span {
+    Span::from_nanos(600_000_000_000)
+}
+
+enum Distribution {
+    Fixed(f64),
+    Uniform(f64, f64),
+    Normal(f64, f64),
+    Lognormal(Lognormal),
+    Pareto(f64, f64),
+}
+
+struct Latency {
+    distribution: Distribution,
+    jitter: f64,
+    max: f64,
+    place: Place,
+}
+
+fn float(span: Span) -> f64 {
+    span.nanos() as f64
+}
+
+fn distribution(params: &Params) -> Result<Distribution, String> {
+    let lognormal = match (params.p50, params.p99) {
+        (None, None) => None,
+        (Some(p50), Some(p99)) if p50.nanos() > 0 && p99 >= p50 => {
+            Some(Distribution::Lognormal(Lognormal::from_percentiles(float(p50), float(p99))))
+        }
+        (Some(_), Some(_)) => return Err("`p50` must be above 0 and `p99` not below it".into()),
+        _ => return Err("`p50` and `p99` fix a log-normal distribution together: give both".into()),
+    };
+    let uniform = match params.uniform {
+        Some([low, high]) if low > high => return Err("`uniform` is [least, most]: the first is larger".into()),
+        bounds => bounds.map(|[low, high]| Distribution::Uniform(float(low), float(high))),
+    };
+    let pareto = match &params.pareto {
+        Some(Pareto { alpha, .. }) if !(*alpha > 0.0) => {
+            return Err(format!("`pareto.alpha` must be above 0, not {alpha}"));
+        }
+        pareto => pareto.as_ref().map(|pareto| Distribution::Pareto(float(pareto.min), pareto.alpha)),
+    };
+    let normal = params.normal.as_ref().map(|normal| Distribution::Normal(float(normal.mean), float(normal.sd)));
+    let fixed = params.fixed.map(|by| Distribution::Fixed(float(by)));
+    let mut given = [fixed, uniform, normal, lognormal, pareto].into_iter().flatten();
+    match (given.next(), given.next()) {
+        (Some(one), None) => Ok(one),
+        (None, _) => Err("say how long: `fixed = \"20ms\"`, `uniform = [\"10ms\", \"50ms\"]`, \
+             `normal = { mean = \"50ms\", sd = \"10ms\" }`, `p50 = \"20ms\"` with `p99 = \"200ms\"`, \
+             or `pareto = { min = \"10ms\", alpha = 1.5 }`"
+            .into()),
+        (Some(_), Some(_)) => {
+            Err("one distribution at a time: `fixed`, `uniform`, `normal`, `p50` with `p99`, or `pareto`".into())
+        }
+    }
+}
+
+impl Latency {
+    /// A delay in nanoseconds, above 0 or none.
+    fn delay(&self, attempt: &Attempt, decision: u64) -> Option<u64> {
+        let mut chance = Chance::of(attempt, decision);
+        let drawn = match &self.distribution {
+            Distribution::Fixed(by) => *by,
+            Distribution::Uniform(low, high) => chance.between(*low, *high),
+            Distribution::Normal(mean, sd) => mean + sd * chance.normal(),
+            Distribution::Lognormal(lognormal) => lognormal.draw(&mut chance),
+            Distribution::Pareto(least, alpha) => chance.pareto(*least, *alpha),
+        };
+        let jitter = chance.between(-self.jitter, self.jitter);
+        let nanos = (drawn + jitter).clamp(0.0, self.max).round() as u64;
+        (nanos > 0).then_some(nanos)
+    }
+}
+
+impl Plugin for Latency {
+    type Params = Params;
+
+    fn new(params: Params) -> Result<Self, String> {
+        let distribution = distribution(&params)?;
+        Ok(Self { distribution, jitter: float(params.jitter), max: float(params.max), place: params.place })
+    }
+
+    fn hooks(&self) -> Hooks {
+        match self.place {
+            Place::Request => Hooks::REQUEST,
+            Place::FirstToken => Hooks::RESPONSE | Hooks::EVENT,
+            Place::Event => Hooks::EVENT,
+        }
+    }
+
+    fn request(&mut self, attempt: &Attempt, _: &RequestHead) -> RequestVerdict {
+        self.delay(attempt, 0).map_or(RequestVerdict::Pass, RequestVerdict::Delay)
+    }
+
+    /// An answer without a stream has its first token with its head.
+    fn response(&mut self, attempt: &Attempt, head: &ResponseHead) -> ResponseVerdict {
+        let kind = header(&head.headers, "content-type").unwrap_or_default();
+        if kind.starts_with("text/event-stream") {
+            return ResponseVerdict::Pass;
+        }
+        self.delay(attempt, 0).map_or(ResponseVerdict::Pass, ResponseVerdict::Delay)
+    }
+
+    fn event(&mut self, attempt: &Attempt, index: u32, _: &[u8]) -> EventVerdict {
+        if self.place == Place::FirstToken && index > 0 {
+            return EventVerdict::Pass;
+        }
+        self.delay(attempt, index.into()).map_or(EventVerdict::Pass, EventVerdict::Delay)
+    }
+}
+
+export!(Latency);

@@ -1,0 +1,146 @@
+//! Write a fault plugin for Squall.
+//!
+//! A plugin is a type with parameters, the hooks it wants, and what it decides in them. The host
+//! sleeps, cuts, kills and undoes; the plugin only decides. One value lives for each fault of a
+//! scenario, so it may keep state.
+//!
+//! ```ignore
+//! use serde::Deserialize;
+//! use squall_plugin::{Attempt, Hooks, Plugin, RequestHead, RequestVerdict, Span, export};
+//!
+//! #[derive(Deserialize)]
+//! #[serde(deny_unknown_fields)]
+//! struct Params { by: Span }
+//!
+//! struct Late { by: Span }
+//!
+//! impl Plugin for Late {
+//!     type Params = Params;
+//!     fn new(params: Params) -> Result<Self, String> { Ok(Self { by: params.by }) }
+//!     fn hooks(&self) -> Hooks { Hooks::REQUEST }
+//!     fn request(&mut self, _: &Attempt, _: &RequestHead) -> RequestVerdict {
+//!         RequestVerdict::Delay(self.by.nanos())
+//!     }
+//! }
+//!
+//! export!(Late);
+//! ```
+
+mod chance;
+mod params;
+
+/// Made by wit-bindgen from `plugins/wit/fault.wit`.
+#[doc(hidden)]
+#[expect(missing_docs, reason = "the interface's text is in fault.wit")]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "fault",
+        pub_export_macro: true,
+        default_bindings_module: "squall_plugin::bindings",
+        generate_all,
+    });
+}
+
+pub use bindings::exports::squall::fault::plugin::Guest;
+pub use bindings::squall::fault::types::{
+    Attempt, Canned, ConnectVerdict, EventVerdict, Header, Hooks, RequestHead, RequestVerdict, ResponseHead,
+    ResponseVerdict,
+};
+/// What the host lends: run time, a log, counters that the report shows.
+pub use bindings::squall::fault::host;
+/// Control over the nodes that the scenario grants this fault.
+pub use bindings::squall::fault::nodes;
+pub use chance::{Chance, Lognormal};
+pub use params::{CountOrShare, CountOrSpan, Span, parse};
+use serde::de::DeserializeOwned;
+
+/// A fault plugin. Only the hooks that [`Plugin::hooks`] names are called.
+pub trait Plugin: Sized + 'static {
+    /// The fault's `with` table. Derive `Deserialize` with `#[serde(deny_unknown_fields)]`, so that
+    /// a misspelt key stops the run before it starts.
+    type Params: DeserializeOwned;
+
+    /// From its parameters, or why they make no sense. The message is shown to the user.
+    fn new(params: Self::Params) -> Result<Self, String>;
+    /// The hooks it wants called. A hook not asked for costs nothing.
+    fn hooks(&self) -> Hooks;
+    /// A connection was accepted.
+    fn connect(&mut self, _attempt: &Attempt) -> ConnectVerdict {
+        ConnectVerdict::Pass
+    }
+    /// A request has arrived whole.
+    fn request(&mut self, _attempt: &Attempt, _head: &RequestHead) -> RequestVerdict {
+        RequestVerdict::Pass
+    }
+    /// The node's response head has arrived.
+    fn response(&mut self, _attempt: &Attempt, _head: &ResponseHead) -> ResponseVerdict {
+        ResponseVerdict::Pass
+    }
+    /// SSE event `index`, from 0, has arrived; `data` is its payload.
+    fn event(&mut self, _attempt: &Attempt, _index: u32, _data: &[u8]) -> EventVerdict {
+        EventVerdict::Pass
+    }
+    /// The attempt has ended.
+    fn finish(&mut self, _attempt: &Attempt) {}
+    /// Called every 10 ms while the fault is on.
+    fn tick(&mut self, _now: u64) {}
+}
+
+/// The value of header `name`, whatever its case, where it is text.
+pub fn header<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {
+    let header = headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
+    std::str::from_utf8(&header.value).ok()
+}
+
+/// Makes `$plugin` what this guest exports. Once in a crate.
+#[macro_export]
+macro_rules! export {
+    ($plugin:ty) => {
+        mod squall_export {
+            use super::*;
+            use std::cell::RefCell;
+            use $crate::Plugin as _;
+
+            thread_local! {
+                static PLUGIN: RefCell<Option<$plugin>> = const { RefCell::new(None) };
+            }
+
+            /// The host configures before it calls anything else; were it not so, nothing happens.
+            fn with<T>(otherwise: T, call: impl FnOnce(&mut $plugin) -> T) -> T {
+                PLUGIN.with_borrow_mut(|plugin| plugin.as_mut().map_or(otherwise, call))
+            }
+
+            struct Export;
+
+            impl $crate::Guest for Export {
+                fn configure(config: String) -> Result<$crate::Hooks, String> {
+                    let plugin = <$plugin>::new($crate::parse(&config)?)?;
+                    let hooks = plugin.hooks();
+                    PLUGIN.set(Some(plugin));
+                    Ok(hooks)
+                }
+                fn connect(attempt: $crate::Attempt) -> $crate::ConnectVerdict {
+                    with($crate::ConnectVerdict::Pass, |plugin| plugin.connect(&attempt))
+                }
+                fn request(attempt: $crate::Attempt, head: $crate::RequestHead) -> $crate::RequestVerdict {
+                    with($crate::RequestVerdict::Pass, |plugin| plugin.request(&attempt, &head))
+                }
+                fn response(attempt: $crate::Attempt, head: $crate::ResponseHead) -> $crate::ResponseVerdict {
+                    with($crate::ResponseVerdict::Pass, |plugin| plugin.response(&attempt, &head))
+                }
+                fn event(attempt: $crate::Attempt, index: u32, data: Vec<u8>) -> $crate::EventVerdict {
+                    with($crate::EventVerdict::Pass, |plugin| plugin.event(&attempt, index, &data))
+                }
+                fn finish(attempt: $crate::Attempt) {
+                    with((), |plugin| plugin.finish(&attempt));
+                }
+                fn tick(now: u64) {
+                    with((), |plugin| plugin.tick(now));
+                }
+            }
+
+            $crate::bindings::export!(Export with_types_in $crate::bindings);
+        }
+    };
+}

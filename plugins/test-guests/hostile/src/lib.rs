@@ -1,0 +1,161 @@
+//! What a plugin must not be able to do to its host, one mischief at a time. For tests only.
+
+use std::hint::black_box;
+
+use serde::Deserialize;
+use squall_plugin::{
+    Attempt, Canned, ConnectVerdict, EventVerdict, Header, Hooks, Plugin, RequestHead, RequestVerdict, ResponseHead,
+    ResponseVerdict, export, host, nodes,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    does: Does,
+    /// The hook in which.
+    at: At,
+    /// The node of an action.
+    #[serde(default)]
+    node: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Does {
+    /// An endless loop.
+    Spin,
+    /// An endless loop of single instructions that each take long.
+    Fill,
+    /// Allocates without end.
+    Grow,
+    /// Calls itself without end.
+    Recurse,
+    Panic,
+    /// Verdicts with far too much in them.
+    Huge,
+    /// Verdicts that no HTTP has.
+    Nonsense,
+    /// Logs and counts without measure.
+    Chatter,
+    Kill,
+    Pause,
+    Resume,
+    Restart,
+    /// Lists the nodes it may touch.
+    List,
+}
+
+#[derive(Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum At {
+    Configure,
+    Connect,
+    Request,
+    Response,
+    Event,
+    Finish,
+    Tick,
+}
+
+struct Hostile(Params);
+
+#[expect(unconditional_recursion, reason = "the mischief")]
+fn recurse(depth: u64) -> u64 {
+    let frame = black_box([depth; 64]);
+    recurse(depth + 1) + frame[0]
+}
+
+impl Hostile {
+    fn misbehave(&self, at: At) -> String {
+        if at != self.0.at {
+            return String::new();
+        }
+        let acted = |result: Result<(), String>| result.map_or_else(|why| why, |()| "done".into());
+        let node = &self.0.node;
+        match self.0.does {
+            Does::Spin => loop {
+                black_box(());
+            },
+            Does::Fill => {
+                let mut block = vec![0_u8; 32 << 20];
+                loop {
+                    block.fill(black_box(1));
+                    black_box(&block);
+                }
+            }
+            Does::Grow => {
+                let mut hoard = Vec::new();
+                loop {
+                    hoard.push(black_box(vec![1_u8; 1 << 20]));
+                }
+            }
+            Does::Recurse => recurse(black_box(0)).to_string(),
+            Does::Panic => panic!("a hostile guest panics"),
+            Does::Chatter => {
+                for n in 0..5_000 {
+                    host::log(host::Level::Info, &format!("line {n} {}", "x".repeat(100)));
+                    host::count(&format!("name {n}"), 1);
+                }
+                String::new()
+            }
+            Does::Kill => acted(nodes::kill(node)),
+            Does::Pause => acted(nodes::pause(node)),
+            Does::Resume => acted(nodes::resume(node)),
+            Does::Restart => acted(nodes::restart(node)),
+            Does::List => nodes::list().iter().map(|node| format!("{}/{} ", node.name, node.zone)).collect(),
+            Does::Huge | Does::Nonsense => String::new(),
+        }
+    }
+}
+
+impl Plugin for Hostile {
+    type Params = Params;
+
+    fn new(params: Params) -> Result<Self, String> {
+        let hostile = Self(params);
+        hostile.misbehave(At::Configure);
+        Ok(hostile)
+    }
+
+    fn hooks(&self) -> Hooks {
+        Hooks::all()
+    }
+
+    fn connect(&mut self, _: &Attempt) -> ConnectVerdict {
+        self.misbehave(At::Connect);
+        ConnectVerdict::Pass
+    }
+
+    fn request(&mut self, _: &Attempt, _: &RequestHead) -> RequestVerdict {
+        let said = self.misbehave(At::Request);
+        let (status, name) = if self.0.does == Does::Nonsense { (42, "not a header\n") } else { (500, "x-said") };
+        RequestVerdict::Respond(Canned {
+            status,
+            headers: vec![Header { name: name.into(), value: b"hostile".to_vec() }],
+            body: said.into_bytes(),
+        })
+    }
+
+    fn response(&mut self, _: &Attempt, _: &ResponseHead) -> ResponseVerdict {
+        self.misbehave(At::Response);
+        ResponseVerdict::Pass
+    }
+
+    fn event(&mut self, _: &Attempt, _: u32, _: &[u8]) -> EventVerdict {
+        self.misbehave(At::Event);
+        match self.0.does {
+            Does::Huge => EventVerdict::Replace(vec![Vec::new(); 3_000_000]),
+            _ => EventVerdict::Pass,
+        }
+    }
+
+    fn finish(&mut self, _: &Attempt) {
+        self.misbehave(At::Finish);
+    }
+
+    fn tick(&mut self, _: u64) {
+        self.misbehave(At::Tick);
+    }
+}
+
+export!(Hostile);
