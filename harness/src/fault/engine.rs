@@ -126,6 +126,16 @@ impl Engine {
         }
     }
 
+    /// A fault that is on asked to be told of new connections.
+    pub fn wants_connect(&self) -> bool {
+        self.slots.iter().any(|slot| slot.hooks.connect && slot.is_on())
+    }
+
+    /// A fault that is on asked to be told that time passes.
+    pub fn wants_ticks(&self) -> bool {
+        self.slots.iter().any(|slot| slot.hooks.tick && slot.is_on())
+    }
+
     /// The faults that `attempt` meets, for the hooks of its life.
     pub fn meet(self: &Arc<Self>, attempt: Attempt) -> AttemptFaults {
         let mut met = Vec::new();
@@ -199,6 +209,11 @@ impl AttemptFaults {
     /// The attempt.
     pub fn attempt(&self) -> &Attempt {
         &self.attempt
+    }
+
+    /// No fault meets it.
+    pub fn is_empty(&self) -> bool {
+        self.met.is_empty()
     }
 
     /// The hooks that any of them asked for.
@@ -312,11 +327,6 @@ impl Engine {
             ordinal: Some(attempt.ordinal),
             node: Some(attempt.node.clone()),
         })));
-    }
-
-    /// Counts an action on a node towards fault `index`, as a firing.
-    pub fn acted(&self, index: usize) {
-        self.slots[index].fired.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -4,7 +4,10 @@
 //! the host undoes them. No WebAssembly here: `wasm.rs` alone names wasmtime.
 
 mod engine;
+mod load;
+mod timeline;
 mod verdict;
+mod wasm;
 
 use std::fmt;
 use std::time::Duration;
@@ -15,7 +18,9 @@ use crate::clock::Nanos;
 use crate::name::{AttemptId, NodeName, RequestId};
 
 pub use engine::{AttemptFaults, Engine, Tally};
+pub use load::{BUILT_IN, Loaded, PluginError, load_all};
 pub use verdict::{Canned, ConnectVerdict, EventVerdict, RequestVerdict, ResponseVerdict, Verdict};
+pub use wasm::Refusal;
 
 /// The hooks a fault wants called. A hook not asked for costs nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,14 +1,37 @@
 //! The fault proxy: one listener a node, faithful on the wire.
+//!
+//! What the node does, the client sees: a refused connection is a closed listener, a reset is a reset,
+//! a clean end a clean end; the proxy has no answer of its own. Each verdict of a fault is done on the
+//! wire as it says. Each client connection has at most one connection to the node, and lives and dies
+//! with it.
+//!
+//! Invariants: every attempt writes one row, whatever ends it; what the join must know is reported
+//! before the bytes that say it are passed on; a dead node's port stays ours, and refuses.
 
+mod attempt;
+mod connection;
+mod forward;
+mod listener;
+mod scan;
+mod socket;
+mod upstream;
+
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::correlation::Correlator;
 use crate::fault::Engine;
-use crate::name::NodeName;
+use crate::name::{AttemptId, NodeName};
 use crate::record::Recorder;
+use listener::{Listening, Port};
 
 /// What every proxy of a run shares.
 #[derive(Clone)]
@@ -27,6 +50,12 @@ pub struct ProxyContext {
     pub attempt_ids: Arc<AtomicU64>,
 }
 
+impl ProxyContext {
+    fn next_attempt(&self) -> AttemptId {
+        AttemptId(self.attempt_ids.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// Why a proxy could not be started.
 #[derive(Debug, thiserror::Error)]
 #[error("the proxy of node `{node}` could not listen on {address}: {source}")]
@@ -36,40 +65,108 @@ pub struct ProxyError {
     /// The address.
     pub address: SocketAddr,
     /// Why.
-    pub source: std::io::Error,
+    pub source: io::Error,
 }
 
 /// The proxy before one node.
-pub struct NodeProxy {}
+pub struct NodeProxy {
+    shared: Arc<Shared>,
+    port: Port,
+    listening: Mutex<Option<Listening>>,
+    runtime: Handle,
+}
+
+/// What a proxy's connections share.
+struct Shared {
+    node: NodeName,
+    context: ProxyContext,
+    upstream: Mutex<SocketAddr>,
+    in_flight: AtomicUsize,
+    /// Each life of the node has one; cancelled when it is dead, which retires idle connections.
+    life: Mutex<CancellationToken>,
+    /// The run is over: connections end now.
+    over: CancellationToken,
+    aborting: AtomicBool,
+    tasks: TaskTracker,
+}
 
 impl NodeProxy {
-    /// Binds a port of its own on 127.0.0.1; does not listen until [`NodeProxy::open_listener`].
-    #[expect(clippy::unused_async, reason = "seam")]
+    /// Takes a port of its own on 127.0.0.1; does not listen until [`NodeProxy::open_listener`].
+    #[expect(clippy::unused_async, reason = "it needs a runtime to be entered, which async says")]
     pub async fn start(
-        _node: NodeName,
-        _upstream: SocketAddr,
-        _context: ProxyContext,
+        node: NodeName,
+        upstream: SocketAddr,
+        context: ProxyContext,
     ) -> Result<Self, ProxyError> {
-        todo!()
+        let port = Port::reserve().map_err(|source| ProxyError {
+            node: node.clone(),
+            address: listener::ANY_LOOPBACK_PORT,
+            source,
+        })?;
+        let shared = Shared {
+            node,
+            context,
+            upstream: Mutex::new(upstream),
+            in_flight: AtomicUsize::new(0),
+            life: Mutex::new(CancellationToken::new()),
+            over: CancellationToken::new(),
+            aborting: AtomicBool::new(false),
+            tasks: TaskTracker::new(),
+        };
+        Ok(Self { shared: Arc::new(shared), port, listening: Mutex::new(None), runtime: Handle::current() })
     }
+
     /// Where it listens; the same for the whole run.
     pub fn address(&self) -> SocketAddr {
-        todo!()
+        self.port.address()
     }
+
     /// Where attempts are forwarded from now on.
-    pub fn set_upstream(&self, _upstream: SocketAddr) {
-        todo!()
+    pub fn set_upstream(&self, upstream: SocketAddr) {
+        *self.shared.upstream.lock() = upstream;
     }
-    /// Refuses connections from now on, as a dead process's port does.
+
+    /// Attempts that have not ended.
+    pub fn in_flight(&self) -> usize {
+        self.shared.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Refuses connections from now on, as a dead process's port does, and closes those that are idle.
+    /// Those in use end as the node's own do.
     pub fn close_listener(&self) {
-        todo!()
+        if let Some(listening) = self.listening.lock().take() {
+            listening.close();
+        }
+        self.shared.life.lock().cancel();
     }
+
     /// Accepts connections from now on; nothing to do when it does.
     pub fn open_listener(&self) -> Result<(), ProxyError> {
-        todo!()
+        let mut listening = self.listening.lock();
+        if listening.is_some() || self.shared.over.is_cancelled() {
+            return Ok(());
+        }
+        let entered = self.runtime.enter();
+        let listener = self.port.listen().map_err(|source| ProxyError {
+            node: self.shared.node.clone(),
+            address: self.address(),
+            source,
+        })?;
+        drop(entered);
+        let life = CancellationToken::new();
+        *self.shared.life.lock() = life.clone();
+        let accept = connection::accept(Arc::clone(&self.shared), Arc::clone(&listener), life);
+        let task = self.shared.tasks.spawn_on(accept, &self.runtime);
+        *listening = Some(Listening::new(listener, task.abort_handle()));
+        Ok(())
     }
+
     /// Ends every connection and writes the rows that are open.
     pub async fn shut_down(&self) {
-        todo!()
+        self.shared.aborting.store(true, Ordering::Relaxed);
+        self.shared.over.cancel();
+        self.close_listener();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
     }
 }

@@ -43,14 +43,14 @@ pub mod bindings {
 }
 
 pub use bindings::exports::squall::fault::plugin::Guest;
-pub use bindings::squall::fault::types::{
-    Attempt, Canned, ConnectVerdict, EventVerdict, Header, Hooks, RequestHead, RequestVerdict, ResponseHead,
-    ResponseVerdict,
-};
 /// What the host lends: run time, a log, counters that the report shows.
 pub use bindings::squall::fault::host;
 /// Control over the nodes that the scenario grants this fault.
 pub use bindings::squall::fault::nodes;
+pub use bindings::squall::fault::types::{
+    Attempt, Canned, ConnectVerdict, EventVerdict, Header, Hooks, RequestHead, RequestVerdict, ResponseHead,
+    ResponseVerdict,
+};
 pub use chance::{Chance, Lognormal};
 pub use params::{CountOrShare, CountOrSpan, Span, parse};
 use serde::de::DeserializeOwned;

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeOwned, Deserializer, Error, Visitor};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error, Visitor};
 
 /// Parses a fault's parameters, with an error for people: what is wrong, without JSON's positions,
 /// which mean nothing to who wrote TOML.

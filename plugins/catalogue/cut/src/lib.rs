@@ -53,7 +53,9 @@ fn is_tool_call(data: &[u8]) -> bool {
     let list = |key: &str| {
         text.split(key).skip(1).any(|rest| {
             let value = rest.trim_start().strip_prefix(':').map(str::trim_start);
-            value.and_then(|value| value.strip_prefix('[')).is_some_and(|list| list.trim_start().starts_with('{'))
+            value
+                .and_then(|value| value.strip_prefix('['))
+                .is_some_and(|list| list.trim_start().starts_with('{'))
         })
     };
     list("\"tool_calls\"")
@@ -83,7 +85,9 @@ impl Plugin for Cut {
         }
         let after = match after {
             Some(CountOrShare::Share(_)) if in_tool_call => {
-                return Err("with `in_tool_call`, `after` counts events of the tool call: give a count".into());
+                return Err(
+                    "with `in_tool_call`, `after` counts events of the tool call: give a count".into()
+                );
             }
             Some(after) => after,
             None if in_tool_call => CountOrShare::Count(1),
@@ -126,9 +130,11 @@ impl Plugin for Cut {
                 reached
             }
             CountOrShare::Count(after) => index >= after,
-            CountOrShare::Share(_) => {
-                self.streams.get(&attempt.id).and_then(|stream| stream.limit).is_some_and(|limit| index >= limit)
-            }
+            CountOrShare::Share(_) => self
+                .streams
+                .get(&attempt.id)
+                .and_then(|stream| stream.limit)
+                .is_some_and(|limit| index >= limit),
         };
         match self.how {
             _ if !reached => EventVerdict::Pass,

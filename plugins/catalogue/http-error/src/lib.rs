@@ -54,7 +54,10 @@ impl Burst {
                 Self::Time { on: on.nanos(), off: off.nanos() }
             }
             Some(_) => {
-                return Err("`burst.on` and `burst.off` count the same: both requests (5) or both time (\"2s\")".into());
+                return Err(
+                    "`burst.on` and `burst.off` count the same: both requests (5) or both time (\"2s\")"
+                        .into(),
+                );
             }
         };
         match burst {
@@ -140,7 +143,8 @@ impl Plugin for HttpError {
             }
             .to_string()
         });
-        let kind = if body.starts_with(['{', '[']) { "application/json" } else { "text/plain; charset=utf-8" };
+        let kind =
+            if body.starts_with(['{', '[']) { "application/json" } else { "text/plain; charset=utf-8" };
         let mut headers = vec![("content-type", kind.to_string())];
         headers.extend(params.retry_after.map(|after| ("retry-after", after.ceil_secs().to_string())));
         Ok(Self { status, headers, body, burst: Burst::new(params.burst)? })

@@ -82,7 +82,9 @@ fn distribution(params: &Params) -> Result<Distribution, String> {
         _ => return Err("`p50` and `p99` fix a log-normal distribution together: give both".into()),
     };
     let uniform = match params.uniform {
-        Some([low, high]) if low > high => return Err("`uniform` is [least, most]: the first is larger".into()),
+        Some([low, high]) if low > high => {
+            return Err("`uniform` is [least, most]: the first is larger".into());
+        }
         bounds => bounds.map(|[low, high]| Distribution::Uniform(float(low), float(high))),
     };
     let pareto = match &params.pareto {
@@ -91,7 +93,8 @@ fn distribution(params: &Params) -> Result<Distribution, String> {
         }
         pareto => pareto.as_ref().map(|pareto| Distribution::Pareto(float(pareto.min), pareto.alpha)),
     };
-    let normal = params.normal.as_ref().map(|normal| Distribution::Normal(float(normal.mean), float(normal.sd)));
+    let normal =
+        params.normal.as_ref().map(|normal| Distribution::Normal(float(normal.mean), float(normal.sd)));
     let fixed = params.fixed.map(|by| Distribution::Fixed(float(by)));
     let mut given = [fixed, uniform, normal, lognormal, pareto].into_iter().flatten();
     match (given.next(), given.next()) {
@@ -101,7 +104,8 @@ fn distribution(params: &Params) -> Result<Distribution, String> {
              or `pareto = { min = \"10ms\", alpha = 1.5 }`"
             .into()),
         (Some(_), Some(_)) => {
-            Err("one distribution at a time: `fixed`, `uniform`, `normal`, `p50` with `p99`, or `pareto`".into())
+            Err("one distribution at a time: `fixed`, `uniform`, `normal`, `p50` with `p99`, or `pareto`"
+                .into())
         }
     }
 }

@@ -59,7 +59,9 @@ impl Plugin for NodeKill {
     fn new(params: Params) -> Result<Self, String> {
         let when = match (params.after_requests, params.after_event) {
             (None, None) => When::AtOnce,
-            (Some(0), None) => return Err("`after_requests` counts from 1; leave it out to kill at once".into()),
+            (Some(0), None) => {
+                return Err("`after_requests` counts from 1; leave it out to kill at once".into());
+            }
             (Some(count), None) => When::AfterRequests(count),
             (None, Some(index)) => When::AfterEvent(index),
             (Some(_), Some(_)) => return Err("`after_requests` or `after_event`, not both".into()),

@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use serde::Deserialize;
 use squall_plugin::{
-    Attempt, Canned, ConnectVerdict, EventVerdict, Header, Hooks, Plugin, RequestHead, RequestVerdict, ResponseHead,
-    ResponseVerdict, export, host, nodes,
+    Attempt, Canned, ConnectVerdict, EventVerdict, Header, Hooks, Plugin, RequestHead, RequestVerdict,
+    ResponseHead, ResponseVerdict, export, host, nodes,
 };
 
 #[derive(Deserialize)]
@@ -128,7 +128,8 @@ impl Plugin for Hostile {
 
     fn request(&mut self, _: &Attempt, _: &RequestHead) -> RequestVerdict {
         let said = self.misbehave(At::Request);
-        let (status, name) = if self.0.does == Does::Nonsense { (42, "not a header\n") } else { (500, "x-said") };
+        let (status, name) =
+            if self.0.does == Does::Nonsense { (42, "not a header\n") } else { (500, "x-said") };
         RequestVerdict::Respond(Canned {
             status,
             headers: vec![Header { name: name.into(), value: b"hostile".to_vec() }],

@@ -1,0 +1,157 @@
+//! Between the interface's types and the harness's own. A verdict that no wire could carry is an
+//! error here, before anything is done.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use super::bindings::exports::squall::fault::plugin as wit;
+use super::bindings::squall::fault::types as wit_types;
+use crate::fault::{
+    Call, Canned, ConnectVerdict, EventVerdict, Hooks, RequestHead, RequestVerdict, ResponseHead,
+    ResponseVerdict,
+};
+
+/// What one verdict may weigh.
+const LARGEST: usize = 16 << 20;
+/// How many events one verdict may make of one.
+const MOST_EVENTS: usize = 10_000;
+
+pub(super) fn hooks(hooks: wit::Hooks) -> Hooks {
+    Hooks {
+        connect: hooks.contains(wit::Hooks::CONNECT),
+        request: hooks.contains(wit::Hooks::REQUEST),
+        response: hooks.contains(wit::Hooks::RESPONSE),
+        event: hooks.contains(wit::Hooks::EVENT),
+        finish: hooks.contains(wit::Hooks::FINISH),
+        tick: hooks.contains(wit::Hooks::TICK),
+    }
+}
+
+pub(super) fn attempt(call: &Call<'_>) -> wit::Attempt {
+    let attempt = call.attempt;
+    wit::Attempt {
+        id: attempt.id.0,
+        node: attempt.node.as_str().to_owned(),
+        request: attempt.request.map(|request| request.0),
+        ordinal: attempt.ordinal,
+        draw: call.draw,
+        at: attempt.at.0,
+        since_start: nanos(call.since_start),
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+pub(super) fn request_head(head: &RequestHead) -> wit::RequestHead {
+    wit::RequestHead {
+        method: head.method.to_string(),
+        path: head.path.clone(),
+        headers: headers(&head.headers),
+        model: head.model.clone(),
+        streaming: head.streaming,
+        body_bytes: head.body_bytes,
+    }
+}
+
+pub(super) fn response_head(head: &ResponseHead) -> wit::ResponseHead {
+    wit::ResponseHead { status: head.status.as_u16(), headers: headers(&head.headers) }
+}
+
+fn headers(headers: &HeaderMap) -> Vec<wit_types::Header> {
+    let headers = headers.iter();
+    headers
+        .map(|(name, value)| wit_types::Header {
+            name: name.as_str().to_owned(),
+            value: value.as_bytes().to_vec(),
+        })
+        .collect()
+}
+
+pub(super) fn connect(verdict: wit::ConnectVerdict) -> ConnectVerdict {
+    match verdict {
+        wit::ConnectVerdict::Pass => ConnectVerdict::Pass,
+        wit::ConnectVerdict::Delay(delay) => ConnectVerdict::Delay(Duration::from_nanos(delay)),
+        wit::ConnectVerdict::Reset => ConnectVerdict::Reset,
+        wit::ConnectVerdict::Hang => ConnectVerdict::Hang,
+    }
+}
+
+pub(super) fn request(verdict: wit::RequestVerdict) -> Result<RequestVerdict, String> {
+    Ok(match verdict {
+        wit::RequestVerdict::Pass => RequestVerdict::Pass,
+        wit::RequestVerdict::Delay(delay) => RequestVerdict::Delay(Duration::from_nanos(delay)),
+        wit::RequestVerdict::Respond(answer) => RequestVerdict::Respond(canned(answer)?),
+        wit::RequestVerdict::Reset => RequestVerdict::Reset,
+        wit::RequestVerdict::Close => RequestVerdict::Close,
+        wit::RequestVerdict::Hang => RequestVerdict::Hang,
+    })
+}
+
+pub(super) fn response(verdict: wit::ResponseVerdict) -> Result<ResponseVerdict, String> {
+    Ok(match verdict {
+        wit::ResponseVerdict::Pass => ResponseVerdict::Pass,
+        wit::ResponseVerdict::Delay(delay) => ResponseVerdict::Delay(Duration::from_nanos(delay)),
+        wit::ResponseVerdict::Respond(answer) => ResponseVerdict::Respond(canned(answer)?),
+        wit::ResponseVerdict::Pace(0) => {
+            return Err("it paces a body at 0 bytes a second; to stop it, hang".into());
+        }
+        wit::ResponseVerdict::Pace(rate) => ResponseVerdict::Pace(rate),
+        wit::ResponseVerdict::Reset => ResponseVerdict::Reset,
+        wit::ResponseVerdict::Close => ResponseVerdict::Close,
+        wit::ResponseVerdict::Hang => ResponseVerdict::Hang,
+    })
+}
+
+pub(super) fn event(verdict: wit::EventVerdict) -> Result<EventVerdict, String> {
+    Ok(match verdict {
+        wit::EventVerdict::Pass => EventVerdict::Pass,
+        wit::EventVerdict::Delay(delay) => EventVerdict::Delay(Duration::from_nanos(delay)),
+        wit::EventVerdict::Drop => EventVerdict::Drop,
+        wit::EventVerdict::Duplicate => EventVerdict::Duplicate,
+        wit::EventVerdict::Replace(payloads) => {
+            if payloads.len() > MOST_EVENTS {
+                return Err(format!("it makes {} events of one; {MOST_EVENTS} is the most", payloads.len()));
+            }
+            within(payloads.iter().map(Vec::len).sum())?;
+            EventVerdict::Replace(payloads.into_iter().map(Bytes::from).collect())
+        }
+        wit::EventVerdict::Raw(bytes) => {
+            within(bytes.len())?;
+            EventVerdict::Raw(bytes.into())
+        }
+        wit::EventVerdict::Close => EventVerdict::Close,
+        wit::EventVerdict::Reset => EventVerdict::Reset,
+        wit::EventVerdict::Hang => EventVerdict::Hang,
+    })
+}
+
+fn within(bytes: usize) -> Result<(), String> {
+    if bytes > LARGEST {
+        return Err(format!("its verdict has {bytes} bytes; {LARGEST} is the most"));
+    }
+    Ok(())
+}
+
+fn canned(answer: wit_types::Canned) -> Result<Canned, String> {
+    within(answer.body.len())?;
+    let status = StatusCode::from_u16(answer.status).ok().filter(|status| status.as_u16() >= 200);
+    let status =
+        status.ok_or_else(|| format!("it answers with status {}, which HTTP has not", answer.status))?;
+    let mut headers = HeaderMap::new();
+    for header in answer.headers {
+        let name = HeaderName::from_bytes(header.name.as_bytes());
+        let value = HeaderValue::from_bytes(&header.value);
+        let (Ok(name), Ok(value)) = (name, value) else {
+            return Err(format!(
+                "it answers with a header `{}` that HTTP does not allow",
+                header.name.escape_debug()
+            ));
+        };
+        headers.append(name, value);
+    }
+    Ok(Canned { status, headers, body: answer.body.into() })
+}

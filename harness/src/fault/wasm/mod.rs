@@ -1,0 +1,240 @@
+//! The plugin host, on wasmtime's component model. Nothing else names wasmtime.
+//!
+//! A plugin gets run time, a log, counters and the nodes that the scenario grants it; no WASI, and
+//! no import beyond `squall:fault`. Each call has a budget of fuel, with an epoch as the backstop, and
+//! all of a plugin's memory has one cap.
+
+mod convert;
+mod state;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{Config, Store};
+
+use super::{
+    Call, ConnectVerdict, EventVerdict, Fault, Hooks, RequestHead, RequestVerdict, ResponseHead,
+    ResponseVerdict, Trap, TrapKind,
+};
+use crate::clock::Nanos;
+pub(super) use state::{Deeds, State};
+
+mod bindings {
+    wasmtime::component::bindgen!({ path: "../plugins/wit", world: "fault" });
+}
+
+/// Fuel of one call: a few hundred milliseconds of work; a verdict takes microseconds.
+const FUEL: u64 = 200_000_000;
+/// Between two ticks of the epoch.
+const EPOCH: Duration = Duration::from_millis(100);
+/// How many of them a call may take.
+const EPOCHS: u64 = 10;
+/// All of a plugin's memory.
+pub(super) const MEMORY: u64 = 64 << 20;
+/// What the names of all imports begin with.
+const INTERFACE: &str = "squall:fault/";
+
+/// Why bytes are no plugin.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Neither a module nor a component.
+    #[error("it is not WebAssembly; a plugin is a component, or a core module built with the guest SDK")]
+    NotWasm,
+    /// A core module that does not say which interface it implements.
+    #[error("it is a core module that could not be made a component ({0}); build it with the guest SDK")]
+    NotWrapped(String),
+    /// WebAssembly that does not compile.
+    #[error("it does not compile: {0}")]
+    Invalid(String),
+    /// It wants more than it gets.
+    #[error(
+        "it imports `{0}`, which Squall does not give; a plugin may import `squall:fault/host` and `squall:fault/nodes` only"
+    )]
+    Import(String),
+    /// Its exports are not those of the interface.
+    #[error("it does not implement plugins/wit/fault.wit: {0}")]
+    Interface(String),
+}
+
+/// Compiles plugins and runs them.
+pub(super) struct Host {
+    engine: wasmtime::Engine,
+    linker: Linker<State>,
+}
+
+impl Host {
+    pub(super) fn new() -> Result<Self, Refusal> {
+        let mut config = Config::new();
+        config.concurrency_support(false).consume_fuel(true).epoch_interruption(true);
+        let invalid = |error: wasmtime::Error| Refusal::Invalid(error.to_string());
+        let engine = wasmtime::Engine::new(&config).map_err(invalid)?;
+        let mut linker = Linker::new(&engine);
+        bindings::Fault::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state).map_err(invalid)?;
+        let clockwork = engine.weak();
+        let tick = move || {
+            while let Some(engine) = clockwork.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(EPOCH);
+            }
+        };
+        let thread = std::thread::Builder::new().name("squall-epoch".into()).spawn(tick);
+        thread.map_err(|error| Refusal::Invalid(error.to_string()))?;
+        Ok(Self { engine, linker })
+    }
+
+    /// Takes a component, or a core module that carries its component type, which it wraps.
+    pub(super) fn compile(&self, bytes: &[u8]) -> Result<Component, Refusal> {
+        const CORE: &[u8] = b"\0asm\x01\0\0\0";
+        const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+        let wrapped;
+        let bytes = match bytes.get(..8) {
+            Some(COMPONENT) => bytes,
+            Some(CORE) => {
+                wrapped = wrap(bytes)?;
+                &wrapped
+            }
+            _ => return Err(Refusal::NotWasm),
+        };
+        let component =
+            Component::new(&self.engine, bytes).map_err(|error| Refusal::Invalid(first_line(&error)))?;
+        let kind = component.component_type();
+        if let Some((name, _)) = kind.imports(&self.engine).find(|(name, _)| !name.starts_with(INTERFACE)) {
+            return Err(Refusal::Import(name.to_owned()));
+        }
+        Ok(component)
+    }
+
+    /// An instance of a plugin, before it is configured.
+    pub(super) fn instantiate(&self, component: &Component, state: State) -> Result<Plugin, Refusal> {
+        let name = state.plugin.clone();
+        let mut store = Store::new(&self.engine, state);
+        store.limiter(|state| state);
+        refuel(&mut store).map_err(|error| Refusal::Interface(first_line(&error)))?;
+        let instance = bindings::Fault::instantiate(&mut store, component, &self.linker)
+            .map_err(|error| Refusal::Interface(first_line(&error)))?;
+        Ok(Plugin { name, store, instance, hooks: Hooks::default(), trapped: None })
+    }
+}
+
+fn wrap(module: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let encoder = wit_component::ComponentEncoder::default().validate(true).module(module);
+    let component = encoder.and_then(|mut encoder| encoder.encode());
+    component.map_err(|error| Refusal::NotWrapped(error.root_cause().to_string()))
+}
+
+fn first_line(error: &wasmtime::Error) -> String {
+    format!("{error:#}").lines().next().unwrap_or_default().to_owned()
+}
+
+fn refuel(store: &mut Store<State>) -> Result<(), wasmtime::Error> {
+    store.set_epoch_deadline(EPOCHS);
+    store.set_fuel(FUEL)
+}
+
+/// A plugin that runs: one instance a fault.
+pub(super) struct Plugin {
+    name: String,
+    store: Store<State>,
+    instance: bindings::Fault,
+    hooks: Hooks,
+    /// An instance that trapped can't be entered again: it fails the same way for ever.
+    trapped: Option<Trap>,
+}
+
+impl Plugin {
+    /// Hands over the fault's parameters. The inner error is the plugin's own.
+    pub(super) fn configure(&mut self, json: &str) -> Result<Result<(), String>, Trap> {
+        let configured = self.call("configure", |plugin, store| plugin.call_configure(store, json))?;
+        Ok(configured.map(|hooks| self.hooks = convert::hooks(hooks)))
+    }
+
+    fn call<T>(
+        &mut self,
+        hook: &'static str,
+        call: impl FnOnce(
+            &bindings::exports::squall::fault::plugin::Guest,
+            &mut Store<State>,
+        ) -> wasmtime::Result<T>,
+    ) -> Result<T, Trap> {
+        if let Some(trap) = &self.trapped {
+            return Err(trap.clone());
+        }
+        self.store.data_mut().hook = hook;
+        let result =
+            refuel(&mut self.store).and_then(|()| call(self.instance.squall_fault_plugin(), &mut self.store));
+        result.map_err(|error| {
+            let kind = self.kind_of(&error);
+            self.trap(hook, kind)
+        })
+    }
+
+    fn trap(&mut self, hook: &'static str, kind: TrapKind) -> Trap {
+        let trap = Trap { plugin: self.name.clone(), hook, kind };
+        self.trapped = Some(trap.clone());
+        trap
+    }
+
+    fn kind_of(&self, error: &wasmtime::Error) -> TrapKind {
+        if self.store.data().refused_memory {
+            return TrapKind::Memory(MEMORY);
+        }
+        match error.downcast_ref::<wasmtime::Trap>() {
+            Some(wasmtime::Trap::OutOfFuel) => TrapKind::Fuel(FUEL),
+            Some(wasmtime::Trap::Interrupt) => TrapKind::Deadline(EPOCH * EPOCHS as u32),
+            Some(trap) => TrapKind::Other(trap.to_string()),
+            None => TrapKind::Other(first_line(error)),
+        }
+    }
+
+    /// A verdict that nobody could carry out is a plugin's failure like any other.
+    fn checked<T>(&mut self, hook: &'static str, verdict: Result<T, String>) -> Result<T, Trap> {
+        verdict.map_err(|why| self.trap(hook, TrapKind::Other(why)))
+    }
+}
+
+impl Fault for Plugin {
+    fn hooks(&self) -> Hooks {
+        self.hooks
+    }
+
+    fn connect(&mut self, call: &Call<'_>) -> Result<ConnectVerdict, Trap> {
+        let attempt = convert::attempt(call);
+        let verdict = self.call("connect", |plugin, store| plugin.call_connect(store, &attempt))?;
+        Ok(convert::connect(verdict))
+    }
+
+    fn request(&mut self, call: &Call<'_>, head: &RequestHead) -> Result<RequestVerdict, Trap> {
+        let (attempt, head) = (convert::attempt(call), convert::request_head(head));
+        let verdict = self.call("request", |plugin, store| plugin.call_request(store, &attempt, &head))?;
+        self.checked("request", convert::request(verdict))
+    }
+
+    fn response(&mut self, call: &Call<'_>, head: &ResponseHead) -> Result<ResponseVerdict, Trap> {
+        let (attempt, head) = (convert::attempt(call), convert::response_head(head));
+        let verdict = self.call("response", |plugin, store| plugin.call_response(store, &attempt, &head))?;
+        self.checked("response", convert::response(verdict))
+    }
+
+    fn event(&mut self, call: &Call<'_>, index: u32, data: &Bytes) -> Result<EventVerdict, Trap> {
+        let attempt = convert::attempt(call);
+        let verdict = self.call("event", |plugin, store| plugin.call_event(store, &attempt, index, data))?;
+        self.checked("event", convert::event(verdict))
+    }
+
+    fn finish(&mut self, call: &Call<'_>) -> Result<(), Trap> {
+        let attempt = convert::attempt(call);
+        self.call("finish", |plugin, store| plugin.call_finish(store, &attempt))
+    }
+
+    fn tick(&mut self, now: Nanos) -> Result<(), Trap> {
+        self.call("tick", |plugin, store| plugin.call_tick(store, now.0))
+    }
+}
+
+/// What a plugin's instance shares with the report and the timeline.
+pub(super) fn deeds() -> Arc<Deeds> {
+    Arc::new(Deeds::default())
+}

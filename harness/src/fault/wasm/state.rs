@@ -1,0 +1,205 @@
+//! What the host lends a plugin: run time, a log, counters, and the nodes it was granted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use wasmtime::ResourceLimiter;
+
+use super::MEMORY;
+use super::bindings::squall::fault::{host, nodes, types};
+use crate::clock::{Clock, Nanos};
+use crate::fault::{NodeControl, NodeState};
+use crate::name::NodeName;
+use crate::record::{FaultRow, Record, Recorder};
+
+/// Lines of log that a fault may write.
+const LOG_LINES: u32 = 100;
+/// How long one of them may be.
+const LOG_LINE: usize = 1_000;
+/// Counters that a fault may have.
+const COUNTERS: usize = 64;
+/// Tables and instances that a plugin may have.
+const TABLE_ELEMENTS: usize = 100_000;
+
+/// What a fault did to the world, for the report and for the undoing.
+#[derive(Default)]
+pub(in crate::fault) struct Deeds {
+    actions: AtomicU64,
+    counters: Mutex<BTreeMap<String, u64>>,
+    down: Mutex<BTreeSet<NodeName>>,
+    paused: Mutex<BTreeSet<NodeName>>,
+}
+
+impl Deeds {
+    /// Actions on nodes.
+    pub(in crate::fault) fn actions(&self) -> u64 {
+        self.actions.load(Ordering::Relaxed)
+    }
+
+    pub(in crate::fault) fn counters(&self) -> BTreeMap<String, u64> {
+        self.counters.lock().clone()
+    }
+
+    /// Brings back what the fault took away: nodes that are still down or paused by it.
+    pub(in crate::fault) fn undo(&self, control: &dyn NodeControl) {
+        let states: BTreeMap<NodeName, NodeState> =
+            control.list().into_iter().map(|node| (node.name, node.state)).collect();
+        let take = |set: &Mutex<BTreeSet<NodeName>>| std::mem::take(&mut *set.lock());
+        for node in take(&self.paused) {
+            report(&node, "resumed", control.resume(&node));
+        }
+        for node in take(&self.down) {
+            if states.get(&node) == Some(&NodeState::Down) {
+                report(&node, "started", control.restart(&node));
+            }
+        }
+    }
+}
+
+fn report(node: &NodeName, what: &str, result: Result<(), String>) {
+    match result {
+        Ok(()) => tracing::info!(%node, "{what} again, since its fault is withdrawn"),
+        Err(why) => tracing::warn!(%node, "could not be {what} again: {why}"),
+    }
+}
+
+/// The data of a plugin's store.
+pub(in crate::fault) struct State {
+    pub(in crate::fault) plugin: String,
+    pub(in crate::fault) fault: u32,
+    pub(in crate::fault) granted: Vec<NodeName>,
+    pub(in crate::fault) clock: Clock,
+    pub(in crate::fault) recorder: Recorder,
+    pub(in crate::fault) control: Arc<dyn NodeControl>,
+    pub(in crate::fault) deeds: Arc<Deeds>,
+    /// The hook that is being called.
+    pub(in crate::fault) hook: &'static str,
+    pub(in crate::fault) log_lines: u32,
+    pub(in crate::fault) memory: usize,
+    pub(in crate::fault) refused_memory: bool,
+}
+
+impl State {
+    /// Carries out an action on a granted node. It is on record before it happens.
+    fn act(
+        &mut self,
+        node: &str,
+        what: &str,
+        act: impl FnOnce(&dyn NodeControl, &NodeName) -> Result<(), String>,
+    ) -> Result<NodeName, String> {
+        let name = NodeName::from(node);
+        if !self.granted.contains(&name) {
+            return Err(format!("the scenario does not name node `{node}` in this fault's nodes"));
+        }
+        self.recorder.record(Record::Fault(Box::new(FaultRow {
+            at_ns: self.clock.now(),
+            plugin: self.plugin.clone(),
+            fault: self.fault,
+            hook: self.hook.into(),
+            verdict: what.into(),
+            attempt: None,
+            request: None,
+            ordinal: None,
+            node: Some(name.clone()),
+        })));
+        act(self.control.as_ref(), &name)?;
+        self.deeds.actions.fetch_add(1, Ordering::Relaxed);
+        Ok(name)
+    }
+}
+
+impl host::Host for State {
+    fn now(&mut self) -> types::Nanos {
+        let Nanos(now) = self.clock.now();
+        now
+    }
+
+    fn log(&mut self, level: host::Level, message: String) {
+        self.log_lines += 1;
+        if self.log_lines > LOG_LINES {
+            return;
+        }
+        let plugin = &self.plugin;
+        let message: String = message.chars().take(LOG_LINE).collect();
+        match level {
+            host::Level::Debug => tracing::debug!(%plugin, "{message}"),
+            host::Level::Info => tracing::info!(%plugin, "{message}"),
+            host::Level::Warn => tracing::warn!(%plugin, "{message}"),
+        }
+        if self.log_lines == LOG_LINES {
+            tracing::warn!(%plugin, "has written {LOG_LINES} lines; what follows is left out");
+        }
+    }
+
+    fn count(&mut self, name: String, by: u64) {
+        let mut counters = self.deeds.counters.lock();
+        if counters.len() < COUNTERS || counters.contains_key(&name) {
+            let counter = counters.entry(name.chars().take(LOG_LINE).collect()).or_default();
+            *counter = counter.saturating_add(by);
+        }
+    }
+}
+
+impl nodes::Host for State {
+    fn list(&mut self) -> Vec<nodes::Node> {
+        let nodes = self.control.list().into_iter();
+        nodes
+            .filter(|node| self.granted.contains(&node.name))
+            .map(|node| nodes::Node {
+                name: node.name.to_string(),
+                zone: node.zone,
+                state: match node.state {
+                    NodeState::Starting => nodes::State::Starting,
+                    NodeState::Up => nodes::State::Up,
+                    NodeState::Paused => nodes::State::Paused,
+                    NodeState::Down => nodes::State::Down,
+                },
+            })
+            .collect()
+    }
+
+    fn kill(&mut self, node: String) -> Result<(), String> {
+        let name = self.act(&node, "kill", |control, name| control.kill(name))?;
+        self.deeds.down.lock().insert(name);
+        Ok(())
+    }
+
+    fn pause(&mut self, node: String) -> Result<(), String> {
+        let name = self.act(&node, "pause", |control, name| control.pause(name))?;
+        self.deeds.paused.lock().insert(name);
+        Ok(())
+    }
+
+    fn resume(&mut self, node: String) -> Result<(), String> {
+        let name = self.act(&node, "resume", |control, name| control.resume(name))?;
+        self.deeds.paused.lock().remove(&name);
+        Ok(())
+    }
+
+    fn restart(&mut self, node: String) -> Result<(), String> {
+        let name = self.act(&node, "restart", |control, name| control.restart(name))?;
+        self.deeds.down.lock().remove(&name);
+        Ok(())
+    }
+}
+
+impl types::Host for State {}
+
+impl ResourceLimiter for State {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let wanted = self.memory + desired.saturating_sub(current);
+        let allowed = wanted as u64 <= MEMORY;
+        if allowed {
+            self.memory = wanted;
+        } else {
+            self.refused_memory = true;
+        }
+        Ok(allowed)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS)
+    }
+}

@@ -1,0 +1,179 @@
+//! One attempt's entry in the ledger, and what is known of its request.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, Method};
+
+use super::Shared;
+use crate::clock::Nanos;
+use crate::correlation::{REQUEST_HEADER, find_tag};
+use crate::fault::{Attempt, AttemptFaults, RequestHead};
+use crate::name::{AttemptId, RequestId};
+use crate::record::{AttemptEnd, AttemptRow, Record};
+
+/// An attempt that goes on. Its row is written when this is dropped, so that nothing that ends it can
+/// be forgotten; unless told otherwise, the client left.
+pub(super) struct Entry {
+    pub(super) shared: Arc<Shared>,
+    pub(super) faults: AttemptFaults,
+    row: Option<Box<AttemptRow>>,
+}
+
+impl Entry {
+    /// An attempt whose request arrived at `start`. `id` is that of its connection's start, if a fault
+    /// met it there.
+    pub(super) fn begin(
+        shared: &Arc<Shared>,
+        id: Option<AttemptId>,
+        start: Nanos,
+        request: &Parts,
+        body: &[u8],
+    ) -> Self {
+        let context = &shared.context;
+        let identity = identity(&request.headers, context.seed, body);
+        let seat = identity.map(|request| context.correlator.attempt(request));
+        let id = id.unwrap_or_else(|| context.next_attempt());
+        let ordinal = seat.map_or(0, |seat| seat.ordinal);
+        let attempt = Attempt { id, node: shared.node.clone(), request: identity, ordinal, at: start };
+        let row = AttemptRow {
+            id,
+            request: identity,
+            ordinal,
+            node: shared.node.clone(),
+            start_ns: start,
+            first_byte_ns: None,
+            end_ns: start,
+            status: None,
+            events: 0,
+            end: AttemptEnd::ClientLeft,
+            probe: request.method != Method::POST,
+            marker: false,
+            after_end: seat.is_some_and(|seat| seat.after_end),
+            faults: 0,
+        };
+        shared.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self { shared: Arc::clone(shared), faults: context.engine.meet(attempt), row: Some(Box::new(row)) }
+    }
+
+    /// A connection that a fault met before it had a request.
+    pub(super) fn of_connection(shared: &Arc<Shared>, faults: AttemptFaults) -> Self {
+        let attempt = faults.attempt();
+        let row = AttemptRow {
+            id: attempt.id,
+            request: None,
+            ordinal: 0,
+            node: shared.node.clone(),
+            start_ns: attempt.at,
+            first_byte_ns: None,
+            end_ns: attempt.at,
+            status: None,
+            events: 0,
+            end: AttemptEnd::Injected,
+            probe: false,
+            marker: false,
+            after_end: false,
+            faults: 0,
+        };
+        shared.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self { shared: Arc::clone(shared), faults, row: Some(Box::new(row)) }
+    }
+
+    pub(super) fn request(&self) -> Option<RequestId> {
+        self.faults.attempt().request
+    }
+
+    /// How the attempt is to be written down, unless something else ends it first.
+    pub(super) fn ends(&mut self, end: AttemptEnd) {
+        if let Some(row) = &mut self.row {
+            row.end = end;
+        }
+    }
+
+    pub(super) fn status(&mut self, status: u16) {
+        if let Some(row) = &mut self.row {
+            row.status = Some(status);
+        }
+    }
+
+    pub(super) fn first_byte(&mut self) {
+        let now = self.shared.context.clock.now();
+        if let Some(row) = &mut self.row {
+            row.first_byte_ns = Some(now);
+        }
+    }
+
+    pub(super) fn events(&mut self, events: u32) {
+        if let Some(row) = &mut self.row {
+            row.events = events;
+        }
+    }
+
+    /// The node sent its final marker. The join knows it before the client can.
+    pub(super) fn marker(&mut self) {
+        if let Some(row) = &mut self.row
+            && !row.marker
+        {
+            row.marker = true;
+            if let Some(request) = row.request {
+                self.shared.context.correlator.marker(request);
+            }
+        }
+    }
+
+    /// The node died, or was dead, under this attempt.
+    pub(super) fn touched(&self) {
+        if let Some(request) = self.request() {
+            self.shared.context.correlator.touch(request);
+        }
+    }
+
+    /// Writes the row now, while the attempt's last bytes are still on their way.
+    pub(super) fn close(&mut self) {
+        let Some(mut row) = self.row.take() else { return };
+        self.faults.finish();
+        row.end_ns = self.shared.context.clock.now();
+        row.faults = self.faults.fired();
+        if row.end == AttemptEnd::ClientLeft && self.shared.aborting.load(Ordering::Relaxed) {
+            row.end = AttemptEnd::Aborted;
+        }
+        self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.shared.context.recorder.record(Record::Attempt(row));
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Which request an attempt serves: by its header, or by the tag in its message.
+fn identity(headers: &HeaderMap, seed: u64, body: &[u8]) -> Option<RequestId> {
+    let header = headers.get(REQUEST_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
+    header.map(RequestId).or_else(|| find_tag(seed, body))
+}
+
+/// What a body says of itself.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Gist {
+    model: String,
+    stream: bool,
+}
+
+/// The head of a request, as faults see it.
+pub(super) fn head(request: &Parts, body: &Bytes) -> RequestHead {
+    // A body that is no such JSON names no model and asks for no stream.
+    let gist: Gist = serde_json::from_slice(body).unwrap_or_default();
+    RequestHead {
+        method: request.method.clone(),
+        path: request.uri.path_and_query().map_or_else(|| request.uri.path().into(), ToString::to_string),
+        headers: request.headers.clone(),
+        model: gist.model,
+        streaming: gist.stream,
+        body_bytes: body.len() as u64,
+    }
+}

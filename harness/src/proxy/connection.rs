@@ -1,0 +1,189 @@
+//! A client's connection: accepted, served request by request, ended as it should.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::sync::Arc;
+
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+use super::attempt::{Entry, head};
+use super::forward::{Body, answer, forward};
+use super::socket::{ClientSocket, Ender, HowToEnd};
+use super::upstream::Upstream;
+use crate::fault::{Attempt, ConnectVerdict, RequestVerdict};
+use crate::name::AttemptId;
+use crate::record::AttemptEnd;
+
+/// The largest request body: it is read whole, since faults see its size and it may be told by its tag.
+const LARGEST_BODY: usize = 64 << 20;
+
+/// Accepts connections until the listener is closed.
+pub(super) async fn accept(shared: Arc<Shared>, listener: Arc<TcpListener>, life: CancellationToken) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // It fails on a socket that is closed already.
+                let _ = stream.set_nodelay(true);
+                shared.tasks.spawn(serve(Arc::clone(&shared), stream, life.clone()));
+            }
+            Err(error) => {
+                tracing::warn!(node = %shared.node, %error, "a connection could not be accepted");
+                // Out of descriptors, most likely: to try again at once would only burn the processor.
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        }
+    }
+}
+
+/// Serves a connection until it ends, one way or another.
+async fn serve(shared: Arc<Shared>, stream: TcpStream, life: CancellationToken) {
+    let ender = Arc::new(Ender::default());
+    let socket = ClientSocket::new(stream, Arc::clone(&ender));
+    let met = tokio::select! {
+        met = connect_hook(&shared, &ender) => met,
+        () = shared.over.cancelled() => return,
+    };
+    let Some(first) = met else { return };
+    let client = Arc::new(Client {
+        shared: Arc::clone(&shared),
+        ender: Arc::clone(&ender),
+        upstream: tokio::sync::Mutex::default(),
+        first: parking_lot::Mutex::new(first),
+    });
+    let service = service_fn(move |request| {
+        let client = Arc::clone(&client);
+        async move { Ok::<_, Infallible>(client.exchange(request).await) }
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .preserve_header_case(true)
+        .auto_date_header(false)
+        .timer(TokioTimer::new())
+        .header_read_timeout(None);
+    let connection = builder.serve_connection(TokioIo::new(socket), service);
+    tokio::pin!(connection);
+    let mut retired = false;
+    loop {
+        tokio::select! {
+            // An error is the client's: it broke the connection, or its own rules.
+            _ = connection.as_mut() => return,
+            () = ender.wanted() => return,
+            () = shared.over.cancelled() => return,
+            () = life.cancelled(), if !retired => {
+                // Idle connections of a dead node close; those in use end as the node ends them.
+                connection.as_mut().graceful_shutdown();
+                retired = true;
+            }
+        }
+    }
+}
+
+/// Asks the faults that want to know of a new connection. None when that was its end; otherwise the
+/// attempt id that its first request continues, where one was taken.
+async fn connect_hook(shared: &Arc<Shared>, ender: &Ender) -> Option<Option<AttemptId>> {
+    let context = &shared.context;
+    if !context.engine.wants_connect() {
+        return Some(None);
+    }
+    let id = context.next_attempt();
+    let attempt =
+        Attempt { id, node: shared.node.clone(), request: None, ordinal: 0, at: context.clock.now() };
+    let mut faults = context.engine.meet(attempt);
+    let ruling = faults.connect();
+    if faults.fired() == 0 {
+        return Some(Some(id));
+    }
+    tokio::time::sleep(ruling.delay).await;
+    match ruling.verdict {
+        ConnectVerdict::Pass | ConnectVerdict::Delay(_) => Some(Some(id)),
+        ConnectVerdict::Reset => {
+            drop(Entry::of_connection(shared, faults));
+            ender.end(HowToEnd::Rst);
+            None
+        }
+        ConnectVerdict::Hang => {
+            let _entry = Entry::of_connection(shared, faults);
+            pending().await
+        }
+    }
+}
+
+/// A client, seen from its connection.
+struct Client {
+    shared: Arc<Shared>,
+    ender: Arc<Ender>,
+    upstream: tokio::sync::Mutex<Upstream>,
+    /// The id that the connect hook was asked with, for the first request.
+    first: parking_lot::Mutex<Option<AttemptId>>,
+}
+
+impl Client {
+    async fn exchange(&self, request: Request<Incoming>) -> Response<Body> {
+        let start = self.shared.context.clock.now();
+        let (request, body) = request.into_parts();
+        let Ok(body) = Limited::new(body, LARGEST_BODY).collect().await else {
+            // The client broke off, or sends without end.
+            return self.end(HowToEnd::Rst).await;
+        };
+        let body = body.to_bytes();
+        let first = self.first.lock().take();
+        let mut entry = Entry::begin(&self.shared, first, start, &request, &body);
+        if entry.faults.is_empty() {
+            return self.forward(entry, request, body).await;
+        }
+        let ruling = entry.faults.request(&head(&request, &body));
+        if !ruling.delay.is_zero() {
+            tokio::time::sleep(ruling.delay).await;
+        }
+        match ruling.verdict {
+            RequestVerdict::Pass | RequestVerdict::Delay(_) => self.forward(entry, request, body).await,
+            RequestVerdict::Respond(canned) => {
+                entry.status(canned.status.as_u16());
+                entry.ends(AttemptEnd::Injected);
+                answer(canned)
+            }
+            RequestVerdict::Reset => self.inject(entry, HowToEnd::Rst).await,
+            RequestVerdict::Close => self.inject(entry, HowToEnd::Fin).await,
+            RequestVerdict::Hang => self.hang(entry).await,
+        }
+    }
+
+    async fn forward(
+        &self,
+        entry: Entry,
+        request: http::request::Parts,
+        body: bytes::Bytes,
+    ) -> Response<Body> {
+        let mut upstream = self.upstream.lock().await;
+        match forward(entry, &mut upstream, &self.ender, request, body).await {
+            Ok(response) => response,
+            Err(how) => self.end(how).await,
+        }
+    }
+
+    async fn inject(&self, mut entry: Entry, how: HowToEnd) -> Response<Body> {
+        entry.ends(AttemptEnd::Injected);
+        drop(entry);
+        self.end(how).await
+    }
+
+    /// Silence, until the client has had enough of it.
+    async fn hang(&self, mut entry: Entry) -> Response<Body> {
+        entry.ends(AttemptEnd::Injected);
+        pending().await
+    }
+
+    /// Ends the connection without an answer.
+    async fn end(&self, how: HowToEnd) -> Response<Body> {
+        self.ender.end(how);
+        pending().await
+    }
+}
