@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
-use jiff::Zoned;
+use jiff::ZonedDateTime;
 use squall::run::{Abort, Options, RunError};
 use squall::scenario::{self, plan::Plan};
 use squall_report::{Report, Verdict};
@@ -48,7 +48,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let plan = scenario::load(&args.scenario, args.seed)?;
-    let now = Zoned::now();
+    let now = ZonedDateTime::now();
     let dir = args.out.clone().unwrap_or_else(|| default_folder(&args.scenario, &now));
     let options = Options {
         program: std::env::current_exe().context("finding squall's own program, to start nodes with")?,
@@ -121,7 +121,7 @@ fn terminal_width() -> Option<u16> {
 }
 
 /// `runs/20261124-155730-quickstart`.
-fn default_folder(scenario: &Path, now: &Zoned) -> PathBuf {
+fn default_folder(scenario: &Path, now: &ZonedDateTime) -> PathBuf {
     let stem = scenario.file_stem().unwrap_or_default().to_string_lossy();
     Path::new(RUNS).join(format!("{}-{stem}", now.strftime("%Y%m%d-%H%M%S")))
 }

@@ -68,6 +68,8 @@ pub struct RequestHead {
     pub model: String,
     /// The body asks for a stream.
     pub streaming: bool,
+    /// The most tokens that the body lets the answer have.
+    pub max_tokens: Option<u32>,
     /// The body's size.
     pub body_bytes: u64,
 }

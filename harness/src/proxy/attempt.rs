@@ -162,6 +162,9 @@ fn identity(headers: &HeaderMap, seed: u64, body: &[u8]) -> Option<RequestId> {
 struct Gist {
     model: String,
     stream: bool,
+    max_tokens: Option<u32>,
+    /// The newer name of the same.
+    max_completion_tokens: Option<u32>,
 }
 
 /// The head of a request, as faults see it.
@@ -174,6 +177,7 @@ pub(super) fn head(request: &Parts, body: &Bytes) -> RequestHead {
         headers: request.headers.clone(),
         model: gist.model,
         streaming: gist.stream,
+        max_tokens: gist.max_completion_tokens.or(gist.max_tokens),
         body_bytes: body.len() as u64,
     }
 }

@@ -53,6 +53,7 @@ pub(super) fn request_head(head: &RequestHead) -> wit::RequestHead {
         headers: headers(&head.headers),
         model: head.model.clone(),
         streaming: head.streaming,
+        max_tokens: head.max_tokens,
         body_bytes: head.body_bytes,
     }
 }

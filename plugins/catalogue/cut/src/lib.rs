@@ -1,17 +1,14 @@
 //! `cut`: ends a stream before its time.
 //!
-//! A share of the answer needs its length before it ends: the request's own limit on tokens, which
-//! the host shows as a header. Where a request has none, the stream passes and a counter says so.
+//! A share of the answer needs its length before it ends: the request's own limit on tokens. Where a
+//! request has none, the stream passes and a counter says so.
 
 use std::collections::HashMap;
 
 use serde::Deserialize;
 use squall_plugin::{
-    Attempt, CountOrShare, EventVerdict, Hooks, Plugin, RequestHead, RequestVerdict, export, header, host,
+    Attempt, CountOrShare, EventVerdict, Hooks, Plugin, RequestHead, RequestVerdict, export, host,
 };
-
-/// The header by which the host shows a request's limit on tokens.
-const MAX_TOKENS: &str = "x-squall-max-tokens";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,7 +104,7 @@ impl Plugin for Cut {
 
     /// Only asked for with a share: keeps where to cut.
     fn request(&mut self, attempt: &Attempt, head: &RequestHead) -> RequestVerdict {
-        let tokens = header(&head.headers, MAX_TOKENS).and_then(|value| value.parse::<f64>().ok());
+        let tokens = head.max_tokens.map(f64::from);
         if let (CountOrShare::Share(share), Some(tokens)) = (self.after, tokens) {
             let limit = Some((share * tokens).ceil() as u32);
             self.streams.insert(attempt.id, Stream { counted: 0, limit });
