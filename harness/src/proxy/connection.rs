@@ -46,9 +46,9 @@ pub(super) async fn accept(shared: Arc<Shared>, listener: Arc<TcpListener>, life
 /// Serves a connection until it ends, one way or another.
 async fn serve(shared: Arc<Shared>, stream: TcpStream, life: CancellationToken) {
     let ender = Arc::new(Ender::default());
-    let socket = ClientSocket::new(stream, Arc::clone(&ender));
+    let mut socket = ClientSocket::new(stream, Arc::clone(&ender));
     let met = tokio::select! {
-        met = connect_hook(&shared, &ender) => met,
+        met = connect_hook(&shared, &ender, &mut socket) => met,
         () = shared.over.cancelled() => return,
     };
     let Some(first) = met else { return };
@@ -73,9 +73,11 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, life: CancellationToken) 
     let mut retired = false;
     loop {
         tokio::select! {
+            biased;
+            // First, so that nothing is written after the end that a fault or the node chose.
+            () = ender.wanted() => return,
             // An error is the client's: it broke the connection, or its own rules.
             _ = connection.as_mut() => return,
-            () = ender.wanted() => return,
             () = shared.over.cancelled() => return,
             () = life.cancelled(), if !retired => {
                 // Idle connections of a dead node close; those in use end as the node ends them.
@@ -88,7 +90,11 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, life: CancellationToken) 
 
 /// Asks the faults that want to know of a new connection. None when that was its end; otherwise the
 /// attempt id that its first request continues, where one was taken.
-async fn connect_hook(shared: &Arc<Shared>, ender: &Ender) -> Option<Option<AttemptId>> {
+async fn connect_hook(
+    shared: &Arc<Shared>,
+    ender: &Ender,
+    socket: &mut ClientSocket,
+) -> Option<Option<AttemptId>> {
     let context = &shared.context;
     if !context.engine.wants_connect() {
         return Some(None);
@@ -111,7 +117,9 @@ async fn connect_hook(shared: &Arc<Shared>, ender: &Ender) -> Option<Option<Atte
         }
         ConnectVerdict::Hang => {
             let _entry = Entry::of_connection(shared, faults);
-            pending().await
+            // What comes is thrown away: only so is it seen that the client has left. An error says so too.
+            let _ = tokio::io::copy(socket, &mut tokio::io::sink()).await;
+            None
         }
     }
 }

@@ -338,6 +338,8 @@ impl Relay {
         }
         self.ender.settled().await;
         self.ender.end(how);
+        // Were the body's sender gone before its connection, the body would end as if it were whole.
+        self.client.closed().await;
     }
 }
 

@@ -7,3 +7,4 @@ mod router;
 mod run;
 mod scenario;
 mod sim;
+mod support;

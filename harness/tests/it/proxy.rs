@@ -1,1 +1,401 @@
-//! See the module of the same name in `harness/src`.
+//! The fault proxy on real sockets: faithful without faults, and each verdict done on the wire as it says.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use squall::clock::Nanos;
+use squall::correlation::REQUEST_HEADER;
+use squall::fault::{
+    Call, Canned, ConnectVerdict, Engine, EventVerdict, Fault, Hooks, RequestHead, RequestVerdict,
+    ResponseHead, ResponseVerdict, Trap,
+};
+use squall::name::{AttemptId, NodeName, RequestId};
+use squall::record::{AttemptEnd, Record};
+use squall::scenario::plan::{FaultPlan, Matching, OnTrap, PluginRef};
+
+use crate::support::{Client, End, Node, Parts, Result, Rig, SEED, STREAM_BODY, Then};
+
+const FOUR: [&str; 4] = ["one", "two", "three", "[DONE]"];
+
+/// A fault that always decides the same at one hook.
+#[derive(Clone)]
+enum Always {
+    Connect(ConnectVerdict),
+    Request(RequestVerdict),
+    Response(ResponseVerdict),
+    /// At the event with this index.
+    Event(u32, EventVerdict),
+}
+
+impl Fault for Always {
+    fn hooks(&self) -> Hooks {
+        Hooks {
+            connect: matches!(self, Self::Connect(_)),
+            request: matches!(self, Self::Request(_)),
+            response: matches!(self, Self::Response(_)),
+            event: matches!(self, Self::Event(..)),
+            ..Hooks::default()
+        }
+    }
+    fn connect(&mut self, _: &Call<'_>) -> std::result::Result<ConnectVerdict, Trap> {
+        Ok(if let Self::Connect(verdict) = self { verdict.clone() } else { ConnectVerdict::Pass })
+    }
+    fn request(&mut self, _: &Call<'_>, _: &RequestHead) -> std::result::Result<RequestVerdict, Trap> {
+        Ok(if let Self::Request(verdict) = self { verdict.clone() } else { RequestVerdict::Pass })
+    }
+    fn response(&mut self, _: &Call<'_>, _: &ResponseHead) -> std::result::Result<ResponseVerdict, Trap> {
+        Ok(if let Self::Response(verdict) = self { verdict.clone() } else { ResponseVerdict::Pass })
+    }
+    fn event(&mut self, _: &Call<'_>, index: u32, _: &Bytes) -> std::result::Result<EventVerdict, Trap> {
+        Ok(match self {
+            Self::Event(at, verdict) if *at == index => verdict.clone(),
+            _ => EventVerdict::Pass,
+        })
+    }
+    fn finish(&mut self, _: &Call<'_>) -> std::result::Result<(), Trap> {
+        Ok(())
+    }
+    fn tick(&mut self, _: Nanos) -> std::result::Result<(), Trap> {
+        Ok(())
+    }
+}
+
+fn fault_plan(index: u32) -> FaultPlan {
+    FaultPlan {
+        index,
+        plugin: PluginRef::BuiltIn("always".into()),
+        phase: 0,
+        nodes: vec![NodeName::from("a")],
+        on: Nanos::ZERO,
+        off: Nanos(u64::MAX),
+        share: 1.0,
+        matching: Matching::default(),
+        with: serde_json::Value::Null,
+        on_trap: OnTrap::FailRun,
+    }
+}
+
+/// A proxy before `node` whose faults, all on, always decide so.
+fn rig(node: &Node, faults: Vec<Always>) -> Result<Rig> {
+    let parts = Parts::new();
+    let count = faults.len();
+    let faults =
+        (0..).zip(faults).map(|(index, fault)| (fault_plan(index), Box::new(fault) as Box<dyn Fault>));
+    let engine = Engine::new(
+        SEED,
+        parts.clock,
+        parts.recorder.clone(),
+        Arc::clone(&parts.correlator),
+        faults.collect(),
+    );
+    (0..count).for_each(|index| engine.switch_on(index));
+    parts.rig(node.address, engine)
+}
+
+#[test]
+fn without_faults_the_answer_is_the_nodes_own_byte_for_byte() -> Result {
+    let node = Node::new(|stream, request| {
+        assert!(request.contains("X-Mixed-Case: kept"), "{request}");
+        let answer = "HTTP/1.1 207 Odd Reason\r\nX-Own: 1\r\nX-Own: 2\r\nContent-Length: 5\r\n\r\nh\0llo";
+        let _ = stream.write_all(answer.as_bytes());
+        Then::KeepOpen
+    })?;
+    let rig = Rig::plain(node.address)?;
+    let seen = rig.ask_with("X-Mixed-Case: kept\r\n", "{}")?;
+    assert_eq!(seen.status(), Some(207));
+    assert!(seen.text.contains("X-Own: 1\r\nX-Own: 2\r\n"), "{}", seen.text);
+    assert_eq!(seen.body(), "h\0llo");
+    assert_eq!(seen.end, End::Silence, "the connection is kept");
+    let row = rig.attempt()?;
+    assert_eq!((row.end, row.status, row.marker, row.faults), (AttemptEnd::Complete, Some(207), true, 0));
+    Ok(())
+}
+
+#[test]
+fn a_request_is_told_by_its_header_and_by_its_tag() -> Result {
+    let node = Node::streaming(&FOUR)?;
+    let rig = Rig::plain(node.address)?;
+    rig.correlator.begin(RequestId(4));
+    rig.ask_with(&format!("{REQUEST_HEADER}: 4\r\n"), STREAM_BODY)?;
+    let first = rig.attempt()?;
+    assert_eq!((first.request, first.ordinal, first.events, first.marker), (Some(RequestId(4)), 0, 4, true));
+    let tagged = STREAM_BODY.replace("hello", &squall::correlation::tag(SEED, RequestId(4)));
+    rig.ask_with("", &tagged)?;
+    let second = rig.attempt()?;
+    assert_eq!((second.request, second.ordinal, second.after_end), (Some(RequestId(4)), 1, false));
+    let joined = rig.correlator.finish(RequestId(4));
+    assert_eq!((joined.attempts, joined.genuine_marker), (2, true));
+    rig.ask_with("", &tagged)?;
+    assert!(rig.attempt()?.after_end);
+    Ok(())
+}
+
+#[test]
+fn a_reset_is_a_reset_and_a_cut_a_cut() -> Result {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    let part = "b\r\ndata: one\n\n\r\n";
+    for (how, client, row) in [(true, End::Rst, AttemptEnd::Reset), (false, End::Fin, AttemptEnd::Cut)] {
+        let node = Node::new(move |stream, _| {
+            let _ = stream.write_all(format!("{head}{part}").as_bytes());
+            // The reset must not overtake what was written: it throws away what was not read.
+            std::thread::sleep(Duration::from_millis(50));
+            if how { Then::Reset } else { Then::Close }
+        })?;
+        let rig = Rig::plain(node.address)?;
+        let seen = rig.ask()?;
+        assert_eq!(seen.end, client, "{}", seen.text);
+        assert_eq!(seen.events(), ["one"]);
+        assert!(!seen.is_whole(), "{}", seen.text);
+        let attempt = rig.attempt()?;
+        assert_eq!((attempt.end, attempt.events, attempt.marker), (row, 1, false));
+    }
+    Ok(())
+}
+
+#[test]
+fn an_answer_whose_end_is_the_connections_end_stays_whole() -> Result {
+    let node = Node::new(|stream, _| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\nall of it");
+        Then::Close
+    })?;
+    let rig = Rig::plain(node.address)?;
+    let seen = rig.ask()?;
+    assert_eq!(seen.body(), "all of it");
+    assert_eq!(rig.attempt()?.end, AttemptEnd::Complete);
+    Ok(())
+}
+
+#[test]
+fn a_dead_nodes_port_refuses_and_takes_connections_again_when_it_is_back() -> Result {
+    let node = Node::streaming(&FOUR)?;
+    let rig = Rig::plain(node.address)?;
+    assert_eq!(rig.ask()?.status(), Some(200));
+    rig.proxy.close_listener();
+    let refused = Client::to(rig.proxy.address()).err().map(|error| error.kind());
+    assert_eq!(refused, Some(std::io::ErrorKind::ConnectionRefused));
+    rig.proxy.open_listener()?;
+    assert_eq!(rig.ask()?.status(), Some(200));
+    Ok(())
+}
+
+#[test]
+fn a_node_that_is_gone_behind_an_open_port_resets() -> Result {
+    let node = Node::streaming(&FOUR)?;
+    let rig = Rig::plain(node.address)?;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")?;
+    rig.proxy.set_upstream(closed.local_addr()?);
+    drop(closed);
+    let seen = rig.ask()?;
+    assert_eq!((seen.end, seen.text.as_str()), (End::Rst, ""));
+    assert_eq!(rig.attempt()?.end, AttemptEnd::Unreachable);
+    Ok(())
+}
+
+#[test]
+fn a_client_that_leaves_takes_the_attempt_with_it() -> Result {
+    let node = Node::new(|stream, _| {
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: one\n\n";
+        let _ = stream.write_all(head.as_bytes());
+        // Until the proxy hangs up.
+        let _ = std::io::Read::read(stream, &mut [0; 1]);
+        Then::Close
+    })?;
+    let rig = Rig::plain(node.address)?;
+    let mut client = Client::to(rig.proxy.address())?;
+    client.send("POST /v1/chat/completions", "", STREAM_BODY)?;
+    let _ = std::io::Read::read(&mut client.stream, &mut [0; 512])?;
+    drop(client);
+    let row = rig.attempt()?;
+    assert_eq!((row.end, row.events), (AttemptEnd::ClientLeft, 1));
+    Ok(())
+}
+
+#[test]
+fn when_the_run_ends_what_is_open_is_written_down_as_aborted() -> Result {
+    let node = Node::new(|stream, _| {
+        let _ = std::io::Read::read(stream, &mut [0; 1]);
+        Then::Close
+    })?;
+    let rig = Rig::plain(node.address)?;
+    let mut client = Client::to(rig.proxy.address())?;
+    client.send("POST /v1/chat/completions", "", STREAM_BODY)?;
+    while node.requests() == 0 {
+        std::thread::yield_now();
+    }
+    let ends = rig.records().into_iter().filter_map(|record| match record {
+        Record::Attempt(row) => Some(row.end),
+        _ => None,
+    });
+    assert_eq!(ends.collect::<Vec<_>>(), [AttemptEnd::Aborted]);
+    Ok(())
+}
+
+fn canned() -> Canned {
+    let mut headers = http::HeaderMap::new();
+    headers.insert("retry-after", http::HeaderValue::from_static("3"));
+    Canned {
+        status: http::StatusCode::SERVICE_UNAVAILABLE,
+        headers,
+        body: Bytes::from_static(b"{\"error\":1}"),
+    }
+}
+
+/// What a client and the ledger must show of a verdict.
+struct Effect {
+    fault: Always,
+    /// As the fault log writes it.
+    log: &'static str,
+    status: Option<u16>,
+    events: &'static [&'static str],
+    end: End,
+    row: AttemptEnd,
+    /// The node saw the request.
+    reached: bool,
+}
+
+#[test]
+fn each_verdict_that_ends_an_exchange_is_done_on_the_wire() -> Result {
+    let gone: &[&str] = &[];
+    let (injected, two) = (AttemptEnd::Injected, &["one", "two"][..]);
+    let effect = |fault, log, status, events, end, reached| Effect {
+        fault,
+        log,
+        status,
+        events,
+        end,
+        row: injected,
+        reached,
+    };
+    let effects = [
+        effect(Always::Connect(ConnectVerdict::Reset), "reset", None, gone, End::Rst, false),
+        effect(Always::Connect(ConnectVerdict::Hang), "hang", None, gone, End::Silence, false),
+        effect(
+            Always::Request(RequestVerdict::Respond(canned())),
+            "respond(503)",
+            Some(503),
+            gone,
+            End::Silence,
+            false,
+        ),
+        effect(Always::Request(RequestVerdict::Reset), "reset", None, gone, End::Rst, false),
+        effect(Always::Request(RequestVerdict::Close), "close", None, gone, End::Fin, false),
+        effect(Always::Request(RequestVerdict::Hang), "hang", None, gone, End::Silence, false),
+        effect(
+            Always::Response(ResponseVerdict::Respond(canned())),
+            "respond(503)",
+            Some(503),
+            gone,
+            End::Silence,
+            true,
+        ),
+        effect(Always::Response(ResponseVerdict::Reset), "reset", None, gone, End::Rst, true),
+        effect(Always::Response(ResponseVerdict::Close), "close", None, gone, End::Fin, true),
+        effect(Always::Response(ResponseVerdict::Hang), "hang", None, gone, End::Silence, true),
+        effect(Always::Event(2, EventVerdict::Close), "close", Some(200), two, End::Silence, true),
+        effect(Always::Event(2, EventVerdict::Reset), "reset", Some(200), two, End::Rst, true),
+        effect(Always::Event(2, EventVerdict::Hang), "hang", Some(200), two, End::Silence, true),
+    ];
+    for effect in effects {
+        let node = Node::streaming(&FOUR)?;
+        let rig = rig(&node, vec![effect.fault])?;
+        let seen = rig.ask()?;
+        let log = effect.log;
+        assert_eq!(seen.end, effect.end, "{log}: {seen:?}");
+        assert_eq!(seen.status(), effect.status, "{log}: {seen:?}");
+        assert_eq!(seen.events(), effect.events, "{log}: {seen:?}");
+        assert_eq!(node.requests() == 1, effect.reached, "{log}");
+        assert_eq!(rig.fault()?.verdict, log);
+        let row = rig.attempt()?;
+        assert_eq!((row.end, row.faults), (effect.row, 1), "{log}");
+        if effect.status == Some(503) {
+            assert!(seen.text.contains("retry-after: 3\r\n") && seen.is_whole(), "{seen:?}");
+        }
+        if log == "close" && effect.status == Some(200) {
+            assert!(seen.is_whole(), "a clean end is whole, as far as HTTP can tell: {seen:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn each_verdict_that_changes_events_is_done_on_the_wire() -> Result {
+    let payloads = vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")];
+    let cases: [(EventVerdict, &str, &[&str]); 4] = [
+        (EventVerdict::Drop, "drop", &["one", "three", "[DONE]"]),
+        (EventVerdict::Duplicate, "duplicate", &["one", "two", "two", "three", "[DONE]"]),
+        (EventVerdict::Replace(payloads), "replace(2 events)", &["one", "a", "b", "three", "[DONE]"]),
+        (EventVerdict::Raw(Bytes::from_static(b"data: {\r\n")), "raw(9B)", &["one", "{", "three", "[DONE]"]),
+    ];
+    for (verdict, log, events) in cases {
+        let node = Node::streaming(&FOUR)?;
+        let rig = rig(&node, vec![Always::Event(1, verdict)])?;
+        let seen = rig.ask()?;
+        assert_eq!(seen.events(), events, "{log}");
+        assert!(seen.is_whole());
+        assert_eq!(rig.fault()?.verdict, log);
+        assert_eq!(rig.attempt()?.end, AttemptEnd::Complete, "{log}");
+    }
+    Ok(())
+}
+
+#[test]
+fn delays_add_up_and_the_first_verdict_that_ends_it_wins() -> Result {
+    let delay = Duration::from_millis(60);
+    let node = Node::streaming(&FOUR)?;
+    let delays = vec![
+        Always::Connect(ConnectVerdict::Delay(delay)),
+        Always::Request(RequestVerdict::Delay(delay)),
+        Always::Request(RequestVerdict::Delay(delay)),
+        Always::Response(ResponseVerdict::Delay(delay)),
+    ];
+    let rig_ = rig(&node, delays)?;
+    let seen = rig_.ask()?;
+    assert!(seen.first_byte >= Some(delay * 4), "{:?}", seen.first_byte);
+    assert_eq!(seen.events(), FOUR);
+    assert_eq!(rig_.attempt()?.faults, 3, "a connection's faults are not its request's");
+
+    let both =
+        vec![Always::Request(RequestVerdict::Respond(canned())), Always::Request(RequestVerdict::Reset)];
+    let rig = rig(&node, both)?;
+    assert_eq!(rig.ask()?.status(), Some(503));
+    assert_eq!(rig.attempt()?.faults, 1);
+    Ok(())
+}
+
+#[test]
+fn a_delayed_event_holds_what_follows_and_a_pace_holds_the_whole_body() -> Result {
+    let node = Node::streaming(&FOUR)?;
+    let rig_ = rig(&node, vec![Always::Event(1, EventVerdict::Delay(Duration::from_millis(80)))])?;
+    let seen = rig_.ask()?;
+    assert_eq!(seen.events(), FOUR);
+    let row = rig_.attempt()?;
+    let taken = row.end_ns - row.start_ns;
+    assert!(taken >= Duration::from_millis(80), "{taken:?}");
+
+    // 48 bytes at 400 a second.
+    let rig = rig(&node, vec![Always::Response(ResponseVerdict::Pace(400))])?;
+    let seen = rig.ask()?;
+    assert_eq!(seen.events(), FOUR);
+    let row = rig.attempt()?;
+    let taken = row.end_ns - row.start_ns;
+    assert!(taken >= Duration::from_millis(90) && taken < Duration::from_secs(2), "{taken:?}");
+    Ok(())
+}
+
+#[test]
+fn what_is_recorded_is_numbered_and_names_its_node() -> Result {
+    let node = Node::streaming(&FOUR)?;
+    let rig = rig(&node, vec![Always::Request(RequestVerdict::Delay(Duration::from_millis(1)))])?;
+    rig.correlator.begin(RequestId(9));
+    rig.ask_with(&format!("{REQUEST_HEADER}: 9\r\n"), STREAM_BODY)?;
+    let fault = rig.fault()?;
+    assert_eq!(
+        (fault.attempt, fault.request, fault.ordinal, fault.hook.as_str(), fault.node),
+        (Some(AttemptId(0)), Some(RequestId(9)), Some(0), "request", Some(NodeName::from("a")))
+    );
+    assert_eq!(rig.attempt()?.id, AttemptId(0));
+    assert!(rig.correlator.finish(RequestId(9)).touched);
+    Ok(())
+}
