@@ -173,7 +173,8 @@ fn make_folders(dir: &Path) -> Result<(), RunError> {
     if dir.join(REPORT_FILE).exists() || dir.join(record::REQUESTS_FILE).exists() {
         return Err(RunError::Occupied(dir.to_owned()));
     }
-    std::fs::create_dir_all(dir.join(LOGS)).map_err(|source| RunError::Folder { path: dir.to_owned(), source })
+    std::fs::create_dir_all(dir.join(LOGS))
+        .map_err(|source| RunError::Folder { path: dir.to_owned(), source })
 }
 
 fn launcher(plan: &Plan, options: &Options) -> Result<Launcher, RunError> {

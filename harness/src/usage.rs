@@ -27,7 +27,8 @@ impl Usage {
     pub fn now() -> Self {
         // It fails for a bad argument only.
         let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return Self::default() };
-        let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + f64::from(time.tv_usec() as i32) / 1e6;
+        let seconds =
+            |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + f64::from(time.tv_usec() as i32) / 1e6;
         Self {
             cpu_s: seconds(usage.user_time()) + seconds(usage.system_time()),
             peak_rss_bytes: u64::try_from(usage.max_rss()).unwrap_or(0) * MAXRSS_UNIT,

@@ -184,6 +184,11 @@ impl Slot {
     fn is_on(&self) -> bool {
         self.on.load(Ordering::Acquire)
     }
+
+    /// It trapped, and that ends the run.
+    fn is_spent(&self) -> bool {
+        self.plan.on_trap == OnTrap::FailRun && self.traps.load(Ordering::Relaxed) > 0
+    }
 }
 
 /// `share` of all draws: 0 chooses none, 1 chooses all.
@@ -262,7 +267,8 @@ impl AttemptFaults {
     pub fn finish(&mut self) {
         for met in &self.met {
             let slot = &self.engine.slots[met.slot];
-            if !slot.hooks.finish {
+            // One that is over still learns how its attempts ended; one that trapped has nothing to learn with.
+            if !slot.hooks.finish || slot.is_spent() {
                 continue;
             }
             let call = Call { attempt: &self.attempt, draw: met.draw, since_start: met.since_start };

@@ -93,6 +93,9 @@ impl Host {
         let bytes = match bytes.get(..8) {
             Some(COMPONENT) => bytes,
             Some(CORE) => {
+                // The encoder takes sections at their word, and panics where a length is a lie.
+                wasmtime::Module::validate(&self.engine, bytes)
+                    .map_err(|error| Refusal::Invalid(first_line(&error)))?;
                 wrapped = wrap(bytes)?;
                 &wrapped
             }

@@ -127,6 +127,9 @@ impl Plugin for Hostile {
     }
 
     fn request(&mut self, _: &Attempt, _: &RequestHead) -> RequestVerdict {
+        if self.0.at != At::Request {
+            return RequestVerdict::Pass;
+        }
         let said = self.misbehave(At::Request);
         let (status, name) =
             if self.0.does == Does::Nonsense { (42, "not a header\n") } else { (500, "x-said") };
@@ -145,7 +148,7 @@ impl Plugin for Hostile {
     fn event(&mut self, _: &Attempt, _: u32, _: &[u8]) -> EventVerdict {
         self.misbehave(At::Event);
         match self.0.does {
-            Does::Huge => EventVerdict::Replace(vec![Vec::new(); 3_000_000]),
+            Does::Huge => EventVerdict::Replace(vec![Vec::new(); 20_000]),
             _ => EventVerdict::Pass,
         }
     }
