@@ -1,5 +1,4 @@
 //! The hot paths, each beside what it can't be faster than: `cargo bench --bench paths`.
-#![expect(missing_docs, reason = "criterion's macros write functions without any")]
 
 use std::hint::black_box;
 

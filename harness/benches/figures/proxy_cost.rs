@@ -108,7 +108,9 @@ impl Client {
         let body = r#"{"model":"sim","stream":true}"#;
         let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
         let start = Instant::now();
-        write!(self.stream, "{head}content-length: {}\r\n\r\n{body}", body.len())?;
+        // In one write: the upstream takes what it reads at once for a request.
+        let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+        self.stream.write_all(request.as_bytes())?;
         let mut got = Vec::new();
         let head_end = loop {
             let read = self.stream.read(&mut self.buffer)?;
@@ -122,13 +124,18 @@ impl Client {
         };
         let text = String::from_utf8_lossy(&got[..head_end]).to_ascii_lowercase();
         let length = text.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
-        let mut left = length.ok_or("no content-length")?.parse::<usize>()? + head_end - got.len();
-        while left > 0 {
+        // Without a length it is in chunks, the last of which is empty.
+        let end = length.map(|length| length.parse::<usize>().map(|length| head_end + length)).transpose()?;
+        let mut tail = got.clone();
+        let mut seen = got.len();
+        while end.map_or(!tail.ends_with(b"\r\n0\r\n\r\n"), |end| seen < end) {
             let read = self.stream.read(&mut self.buffer)?;
             if read == 0 {
                 return Err("the answer ended early".into());
             }
-            left -= read;
+            seen += read;
+            tail.drain(..tail.len().saturating_sub(8));
+            tail.extend_from_slice(&self.buffer[..read]);
         }
         Ok(start.elapsed())
     }
