@@ -218,4 +218,10 @@ impl NodeControl for NoNodes {
     fn restart(&self, _: &NodeName) -> std::result::Result<(), String> {
         Err("there are no nodes in a bench".into())
     }
+    fn refuse(&self, _: &NodeName) -> std::result::Result<(), String> {
+        Err("there are no nodes in a bench".into())
+    }
+    fn accept(&self, _: &NodeName) -> std::result::Result<(), String> {
+        Err("there are no nodes in a bench".into())
+    }
 }

@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
-    Attempt, Call, ConnectVerdict, EventVerdict, Fault, Hooks, RequestHead, RequestVerdict, ResponseHead,
-    ResponseVerdict, Ruling, Trap, Verdict,
+    Attempt, BodyVerdict, Call, ConnectVerdict, EventVerdict, Fault, Hooks, RequestHead, RequestVerdict,
+    ResponseHead, ResponseVerdict, Ruling, Trap, Verdict,
 };
 use crate::clock::{Clock, Nanos};
 use crate::correlation::Correlator;
@@ -230,6 +230,7 @@ impl AttemptFaults {
             all.request |= hooks.request;
             all.response |= hooks.response;
             all.event |= hooks.event;
+            all.body |= hooks.body;
             all.finish |= hooks.finish;
             all.tick |= hooks.tick;
         }
@@ -261,6 +262,11 @@ impl AttemptFaults {
     /// Event `index` of the response has arrived.
     pub fn event(&mut self, index: u32, data: &Bytes) -> Ruling<EventVerdict> {
         self.rule("event", |hooks| hooks.event, |fault, call| fault.event(call, index, data))
+    }
+
+    /// The body of an answer that is no stream has arrived whole.
+    pub fn body(&mut self, data: &Bytes) -> Ruling<BodyVerdict> {
+        self.rule("body", |hooks| hooks.body, |fault, call| fault.body(call, data))
     }
 
     /// The attempt has ended.

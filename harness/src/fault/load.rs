@@ -8,20 +8,13 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 use squall_report::Counter;
 
+use super::catalogue::{BUILT_IN, built_in_names};
 use super::wasm::{self, Deeds, Host, Refusal, State};
 use super::{Engine, Fault, NodeControl, Trap};
 use crate::clock::Clock;
 use crate::correlation::Correlator;
 use crate::record::Recorder;
 use crate::scenario::plan::{FaultPlan, Plan, PluginRef};
-
-/// The plugins that are part of the program, by name.
-pub const BUILT_IN: [(&str, &[u8]); 4] = [
-    ("cut", include_bytes!("../../../plugins/dist/cut.wasm")),
-    ("http-error", include_bytes!("../../../plugins/dist/http-error.wasm")),
-    ("latency", include_bytes!("../../../plugins/dist/latency.wasm")),
-    ("node-kill", include_bytes!("../../../plugins/dist/node-kill.wasm")),
-];
 
 /// Why a fault can't be made.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +29,7 @@ pub enum PluginError {
     },
     /// A name that no plugin has.
     #[error(
-        "there is no built-in plugin `{0}`; give the path of a .wasm file, or one of cut, http-error, latency, node-kill"
+        "there is no built-in plugin `{0}`; give the path of a .wasm file, or one of {}", built_in_names().join(", ")
     )]
     Unknown(String),
     /// Its bytes are no plugin.

@@ -3,6 +3,7 @@
 //! The guest decides, the host acts. A [`Fault`] returns verdicts; the proxy carries them out and
 //! the host undoes them. No WebAssembly here: `wasm.rs` alone names wasmtime.
 
+mod catalogue;
 mod engine;
 mod load;
 mod timeline;
@@ -17,9 +18,12 @@ use bytes::Bytes;
 use crate::clock::Nanos;
 use crate::name::{AttemptId, NodeName, RequestId};
 
+pub use catalogue::{BUILT_IN, built_in_names};
 pub use engine::{AttemptFaults, Engine, Tally};
-pub use load::{BUILT_IN, Loaded, PluginError, load_all};
-pub use verdict::{Canned, ConnectVerdict, EventVerdict, RequestVerdict, ResponseVerdict, Verdict};
+pub use load::{Loaded, PluginError, load_all};
+pub use verdict::{
+    BodyVerdict, Canned, ConnectVerdict, EventVerdict, RequestVerdict, ResponseVerdict, Verdict,
+};
 pub use wasm::Refusal;
 
 /// The hooks a fault wants called. A hook not asked for costs nothing.
@@ -34,6 +38,8 @@ pub struct Hooks {
     pub response: bool,
     /// Called for each SSE event of the node's response.
     pub event: bool,
+    /// Called for the body of an answer that is no stream.
+    pub body: bool,
     /// Called when the attempt has ended.
     pub finish: bool,
     /// Called every 10 ms while the fault is on.
@@ -122,6 +128,30 @@ pub enum TrapKind {
     Other(String),
 }
 
+/// What a plugin says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Description {
+    /// One sentence: what it does to an endpoint.
+    pub summary: String,
+    /// What its `with` table takes, in order.
+    pub parameters: Vec<Parameter>,
+}
+
+/// A parameter of a plugin, for people.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Parameter {
+    /// Its key.
+    pub name: String,
+    /// `duration`, `count`, `one of end, reset`.
+    pub kind: String,
+    /// As TOML writes it; none when it must be given, or when leaving it out is a choice of its own.
+    pub default: Option<String>,
+    /// As TOML writes it.
+    pub example: String,
+    /// What it does.
+    pub meaning: String,
+}
+
 /// A fault, whatever it is written in. One instance a fault of the scenario: it may keep state.
 pub trait Fault: Send {
     /// The hooks it asked for when it was configured.
@@ -134,6 +164,8 @@ pub trait Fault: Send {
     fn response(&mut self, call: &Call<'_>, head: &ResponseHead) -> Result<ResponseVerdict, Trap>;
     /// SSE event `index` of the response arrived; `data` is its payload.
     fn event(&mut self, call: &Call<'_>, index: u32, data: &Bytes) -> Result<EventVerdict, Trap>;
+    /// The body of an answer that is no stream arrived whole.
+    fn body(&mut self, call: &Call<'_>, data: &Bytes) -> Result<BodyVerdict, Trap>;
     /// The attempt ended.
     fn finish(&mut self, call: &Call<'_>) -> Result<(), Trap>;
     /// Time passed.
@@ -161,6 +193,8 @@ pub enum NodeState {
     Up,
     /// Stopped by SIGSTOP.
     Paused,
+    /// It runs, but its listener is closed.
+    Refusing,
     /// Not running; its listener is closed.
     Down,
 }
@@ -171,6 +205,7 @@ impl fmt::Display for NodeState {
             Self::Starting => "starting",
             Self::Up => "up",
             Self::Paused => "paused",
+            Self::Refusing => "refusing",
             Self::Down => "down",
         })
     }
@@ -190,7 +225,7 @@ pub struct NodeInfo {
 /// Control over nodes. The fleet implements it; the fault engine lends it to plugins, after it has
 /// checked that the scenario grants the node.
 ///
-/// `kill`, `pause` and `resume` have happened when they return. `restart` has begun: the node's
+/// All but `restart` have happened when they return. `restart` has begun: the node's
 /// state says when it is up.
 pub trait NodeControl: Send + Sync {
     /// All nodes of the fleet.
@@ -203,4 +238,8 @@ pub trait NodeControl: Send + Sync {
     fn resume(&self, node: &NodeName) -> Result<(), String>;
     /// Starts the node again; nothing to do when it is up.
     fn restart(&self, node: &NodeName) -> Result<(), String>;
+    /// Closes the listener of a node that goes on running.
+    fn refuse(&self, node: &NodeName) -> Result<(), String>;
+    /// Opens the listener again.
+    fn accept(&self, node: &NodeName) -> Result<(), String>;
 }

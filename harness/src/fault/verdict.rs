@@ -87,6 +87,23 @@ pub enum EventVerdict {
     Hang,
 }
 
+/// For the body of an answer that is no stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BodyVerdict {
+    /// Nothing.
+    Pass,
+    /// Pass it on this much later.
+    Delay(Duration),
+    /// Another body in its place.
+    Replace(Bytes),
+    /// Pass this many bytes on, then end the connection before the announced length.
+    Cut(u64),
+    /// TCP RST.
+    Reset,
+    /// Keep the socket open and silent.
+    Hang,
+}
+
 /// What all verdicts have in common: how several faults on one attempt combine, and how the fault
 /// log names them.
 pub trait Verdict: Sized {
@@ -166,6 +183,23 @@ impl Verdict for EventVerdict {
             Self::Replace(events) => format!("replace({} events)", events.len()),
             Self::Raw(bytes) => format!("raw({}B)", bytes.len()),
             Self::Close => "close".into(),
+            Self::Reset => "reset".into(),
+            Self::Hang => "hang".into(),
+        }
+    }
+}
+
+impl Verdict for BodyVerdict {
+    const PASS: Self = Self::Pass;
+    fn delay(&self) -> Option<Duration> {
+        if let Self::Delay(delay) = self { Some(*delay) } else { None }
+    }
+    fn describe(&self) -> String {
+        match self {
+            Self::Pass => "pass".into(),
+            Self::Delay(delay) => describe_delay(*delay),
+            Self::Replace(body) => format!("replace({}B)", body.len()),
+            Self::Cut(bytes) => format!("cut({bytes}B)"),
             Self::Reset => "reset".into(),
             Self::Hang => "hang".into(),
         }

@@ -163,4 +163,12 @@ impl NodeControl for Fleet {
     fn restart(&self, node: &NodeName) -> Result<(), String> {
         self.find(node)?.restart()
     }
+
+    fn refuse(&self, node: &NodeName) -> Result<(), String> {
+        self.find(node)?.refuse()
+    }
+
+    fn accept(&self, node: &NodeName) -> Result<(), String> {
+        self.find(node)?.accept()
+    }
 }

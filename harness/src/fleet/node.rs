@@ -110,7 +110,7 @@ impl Node {
         match life.state {
             NodeState::Down => return Ok(()),
             NodeState::Starting => return Err(format!("node `{}` is still starting", self.name())),
-            NodeState::Up | NodeState::Paused => {}
+            NodeState::Up | NodeState::Paused | NodeState::Refusing => {}
         }
         if life.process.is_none() {
             return Err(self.not_ours());
@@ -149,11 +149,35 @@ impl Node {
         Ok(())
     }
 
+    pub(super) fn refuse(&self) -> Result<(), String> {
+        let mut life = self.shared.life.lock();
+        if life.state != NodeState::Up {
+            return Err(format!("node `{}` is {}, not up", self.name(), life.state));
+        }
+        if let Some(proxy) = self.shared.proxy.get() {
+            proxy.close_listener();
+        }
+        self.enter(&mut life, NodeState::Refusing);
+        Ok(())
+    }
+
+    pub(super) fn accept(&self) -> Result<(), String> {
+        let mut life = self.shared.life.lock();
+        if life.state != NodeState::Refusing {
+            return Ok(());
+        }
+        if let Some(proxy) = self.shared.proxy.get() {
+            proxy.open_listener().map_err(|error| error.to_string())?;
+        }
+        self.enter(&mut life, NodeState::Up);
+        Ok(())
+    }
+
     pub(super) fn restart(&self) -> Result<(), String> {
         {
             let mut life = self.shared.life.lock();
             match life.state {
-                NodeState::Up | NodeState::Starting => return Ok(()),
+                NodeState::Up | NodeState::Starting | NodeState::Refusing => return Ok(()),
                 NodeState::Down => self.enter(&mut life, NodeState::Starting),
                 NodeState::Paused => {
                     drop(life);

@@ -12,6 +12,7 @@ mod attempt;
 mod connection;
 mod forward;
 mod listener;
+mod relay;
 mod scan;
 mod socket;
 mod upstream;
@@ -88,6 +89,16 @@ struct Shared {
     over: CancellationToken,
     aborting: AtomicBool,
     tasks: TaskTracker,
+}
+
+impl Shared {
+    /// Does `work` until the run is over. Dropping it then writes the row of its attempt.
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let over = self.over.clone();
+        self.tasks.spawn(async move {
+            tokio::select! { () = work => {}, () = over.cancelled() => {} }
+        });
+    }
 }
 
 impl NodeProxy {

@@ -28,9 +28,6 @@ pub use evidence::samples_for_a_pass;
 use plan::{Plan, PluginRef, Schedule};
 pub use schema::{schema, schema_text};
 
-/// The plugins that come with Squall.
-pub const BUILT_IN_PLUGINS: [&str; 4] = ["cut", "http-error", "latency", "node-kill"];
-
 /// No scenario is larger; whatever is, was given by mistake.
 const LARGEST: u64 = 4 << 20;
 

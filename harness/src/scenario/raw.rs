@@ -454,7 +454,7 @@ text!(
     RateText, { "type": "string", "pattern": RATE_PATTERN });
 text!(
     /// A plugin: a built-in's name, or a path.
-    PluginText, { "type": "string", "anyOf": [{ "enum": super::BUILT_IN_PLUGINS }, { "pattern": "\\.wasm$|/" }] });
+    PluginText, { "type": "string", "anyOf": [{ "enum": crate::fault::built_in_names() }, { "pattern": "\\.wasm$|/" }] });
 
 /// Is this the path of a plugin, rather than a built-in's name?
 pub(super) fn is_plugin_path(text: &str) -> bool {

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use squall::clock::Nanos;
 use squall::correlation::REQUEST_HEADER;
 use squall::fault::{
-    Call, Canned, ConnectVerdict, Engine, EventVerdict, Fault, Hooks, RequestHead, RequestVerdict,
-    ResponseHead, ResponseVerdict, Trap,
+    BodyVerdict, Call, Canned, ConnectVerdict, Engine, EventVerdict, Fault, Hooks, RequestHead,
+    RequestVerdict, ResponseHead, ResponseVerdict, Trap,
 };
 use squall::name::{AttemptId, NodeName, RequestId};
 use squall::record::{AttemptEnd, Record};
@@ -27,6 +27,7 @@ enum Always {
     Response(ResponseVerdict),
     /// At the event with this index.
     Event(u32, EventVerdict),
+    Body(BodyVerdict),
 }
 
 impl Fault for Always {
@@ -36,6 +37,7 @@ impl Fault for Always {
             request: matches!(self, Self::Request(_)),
             response: matches!(self, Self::Response(_)),
             event: matches!(self, Self::Event(..)),
+            body: matches!(self, Self::Body(_)),
             ..Hooks::default()
         }
     }
@@ -53,6 +55,9 @@ impl Fault for Always {
             Self::Event(at, verdict) if *at == index => verdict.clone(),
             _ => EventVerdict::Pass,
         })
+    }
+    fn body(&mut self, _: &Call<'_>, _: &Bytes) -> std::result::Result<BodyVerdict, Trap> {
+        Ok(if let Self::Body(verdict) = self { verdict.clone() } else { BodyVerdict::Pass })
     }
     fn finish(&mut self, _: &Call<'_>) -> std::result::Result<(), Trap> {
         Ok(())
@@ -337,6 +342,43 @@ fn each_verdict_that_changes_events_is_done_on_the_wire() -> Result {
         assert_eq!(rig.fault()?.verdict, log);
         assert_eq!(rig.attempt()?.end, AttemptEnd::Complete, "{log}");
     }
+    Ok(())
+}
+
+#[test]
+fn each_verdict_on_a_body_is_done_on_the_wire() -> Result {
+    let answer =
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{\"ok\":1.5}";
+    let node = Node::new(move |stream, _| {
+        let _ = stream.write_all(answer.as_bytes());
+        Then::KeepOpen
+    })?;
+    let (whole, injected) = (AttemptEnd::Complete, AttemptEnd::Injected);
+    for (verdict, log, body, end, row) in [
+        (BodyVerdict::Replace(Bytes::from_static(b"{}")), "replace(2B)", "{}", End::Silence, whole),
+        (
+            BodyVerdict::Delay(Duration::from_millis(50)),
+            "delay(50.000ms)",
+            "{\"ok\":1.5}",
+            End::Silence,
+            whole,
+        ),
+        (BodyVerdict::Cut(4), "cut(4B)", "{\"ok", End::Fin, injected),
+        (BodyVerdict::Reset, "reset", "", End::Rst, injected),
+        (BodyVerdict::Hang, "hang", "", End::Silence, injected),
+    ] {
+        let rig = rig(&node, vec![Always::Body(verdict)])?;
+        let seen = rig.ask()?;
+        assert_eq!((seen.body().as_str(), seen.end), (body, end), "{log}: {seen:?}");
+        assert_eq!(seen.is_whole(), row == whole, "{log}: {seen:?}");
+        assert_eq!(rig.fault()?.verdict, log);
+        let attempt = rig.attempt()?;
+        assert_eq!((attempt.end, attempt.faults), (row, 1), "{log}");
+    }
+    // A stream has events, not a body.
+    let node = Node::streaming(&FOUR)?;
+    let rig = rig(&node, vec![Always::Body(BodyVerdict::Reset)])?;
+    assert_eq!(rig.ask()?.events(), FOUR);
     Ok(())
 }
 

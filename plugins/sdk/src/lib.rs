@@ -5,12 +5,15 @@
 //! scenario, so it may keep state.
 //!
 //! ```ignore
-//! use serde::Deserialize;
-//! use squall_plugin::{Attempt, Hooks, Plugin, RequestHead, RequestVerdict, Span, export};
+//! use squall_plugin::{Attempt, Hooks, Plugin, RequestHead, RequestVerdict, Span, export, params};
 //!
-//! #[derive(Deserialize)]
-//! #[serde(deny_unknown_fields)]
-//! struct Params { by: Span }
+//! params! {
+//!     /// Delays each request.
+//!     struct Params {
+//!         /// how long
+//!         by: Span, "\"20ms\"";
+//!     }
+//! }
 //!
 //! struct Late { by: Span }
 //!
@@ -27,11 +30,12 @@
 //! ```
 
 mod chance;
+#[doc(hidden)]
+pub mod describe;
 mod params;
 
 /// Made by wit-bindgen from `plugins/wit/fault.wit`.
 #[doc(hidden)]
-#[expect(missing_docs, reason = "the interface's text is in fault.wit")]
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../wit",
@@ -48,18 +52,19 @@ pub use bindings::squall::fault::host;
 /// Control over the nodes that the scenario grants this fault.
 pub use bindings::squall::fault::nodes;
 pub use bindings::squall::fault::types::{
-    Attempt, Canned, ConnectVerdict, EventVerdict, Header, Hooks, RequestHead, RequestVerdict, ResponseHead,
-    ResponseVerdict,
+    Attempt, BodyVerdict, Canned, ConnectVerdict, Description, EventVerdict, Header, Hooks, Parameter,
+    RequestHead, RequestVerdict, ResponseHead, ResponseVerdict,
 };
 pub use chance::{Chance, Lognormal};
+pub use describe::{Kind, Params, Table};
 pub use params::{CountOrShare, CountOrSpan, Span, parse};
-use serde::de::DeserializeOwned;
+#[doc(hidden)]
+pub use serde;
 
 /// A fault plugin. Only the hooks that [`Plugin::hooks`] names are called.
 pub trait Plugin: Sized + 'static {
-    /// The fault's `with` table. Derive `Deserialize` with `#[serde(deny_unknown_fields)]`, so that
-    /// a misspelt key stops the run before it starts.
-    type Params: DeserializeOwned;
+    /// The fault's `with` table, as [`params!`] writes it: a misspelt key stops the run before it starts.
+    type Params: Params;
 
     /// From its parameters, or why they make no sense. The message is shown to the user.
     fn new(params: Self::Params) -> Result<Self, String>;
@@ -80,6 +85,10 @@ pub trait Plugin: Sized + 'static {
     /// SSE event `index`, from 0, has arrived; `data` is its payload.
     fn event(&mut self, _attempt: &Attempt, _index: u32, _data: &[u8]) -> EventVerdict {
         EventVerdict::Pass
+    }
+    /// The body of an answer that is no stream has arrived whole.
+    fn body(&mut self, _attempt: &Attempt, _data: &[u8]) -> BodyVerdict {
+        BodyVerdict::Pass
     }
     /// The attempt has ended.
     fn finish(&mut self, _attempt: &Attempt) {}
@@ -114,6 +123,13 @@ macro_rules! export {
             struct Export;
 
             impl $crate::Guest for Export {
+                fn describe() -> $crate::Description {
+                    type Params = <$plugin as $crate::Plugin>::Params;
+                    $crate::Description {
+                        summary: <Params as $crate::Params>::summary(),
+                        parameters: <Params as $crate::Params>::parameters(),
+                    }
+                }
                 fn configure(config: String) -> Result<$crate::Hooks, String> {
                     let plugin = <$plugin>::new($crate::parse(&config)?)?;
                     let hooks = plugin.hooks();
@@ -131,6 +147,9 @@ macro_rules! export {
                 }
                 fn event(attempt: $crate::Attempt, index: u32, data: Vec<u8>) -> $crate::EventVerdict {
                     with($crate::EventVerdict::Pass, |plugin| plugin.event(&attempt, index, &data))
+                }
+                fn body(attempt: $crate::Attempt, data: Vec<u8>) -> $crate::BodyVerdict {
+                    with($crate::BodyVerdict::Pass, |plugin| plugin.body(&attempt, &data))
                 }
                 fn finish(attempt: $crate::Attempt) {
                     with((), |plugin| plugin.finish(&attempt));

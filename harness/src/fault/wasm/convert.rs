@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use super::bindings::exports::squall::fault::plugin as wit;
 use super::bindings::squall::fault::types as wit_types;
 use crate::fault::{
-    Call, Canned, ConnectVerdict, EventVerdict, Hooks, RequestHead, RequestVerdict, ResponseHead,
-    ResponseVerdict,
+    BodyVerdict, Call, Canned, ConnectVerdict, Description, EventVerdict, Hooks, Parameter, RequestHead,
+    RequestVerdict, ResponseHead, ResponseVerdict,
 };
 
 /// What one verdict may weigh.
@@ -24,9 +24,21 @@ pub(super) fn hooks(hooks: wit::Hooks) -> Hooks {
         request: hooks.contains(wit::Hooks::REQUEST),
         response: hooks.contains(wit::Hooks::RESPONSE),
         event: hooks.contains(wit::Hooks::EVENT),
+        body: hooks.contains(wit::Hooks::BODY),
         finish: hooks.contains(wit::Hooks::FINISH),
         tick: hooks.contains(wit::Hooks::TICK),
     }
+}
+
+pub(super) fn description(said: wit_types::Description) -> Description {
+    let parameter = |said: wit_types::Parameter| Parameter {
+        name: said.name,
+        kind: said.kind,
+        default: said.default,
+        example: said.example,
+        meaning: said.meaning,
+    };
+    Description { summary: said.summary, parameters: said.parameters.into_iter().map(parameter).collect() }
 }
 
 pub(super) fn attempt(call: &Call<'_>) -> wit::Attempt {
@@ -127,6 +139,20 @@ pub(super) fn event(verdict: wit::EventVerdict) -> Result<EventVerdict, String> 
         wit::EventVerdict::Close => EventVerdict::Close,
         wit::EventVerdict::Reset => EventVerdict::Reset,
         wit::EventVerdict::Hang => EventVerdict::Hang,
+    })
+}
+
+pub(super) fn body(verdict: wit::BodyVerdict) -> Result<BodyVerdict, String> {
+    Ok(match verdict {
+        wit::BodyVerdict::Pass => BodyVerdict::Pass,
+        wit::BodyVerdict::Delay(delay) => BodyVerdict::Delay(Duration::from_nanos(delay)),
+        wit::BodyVerdict::Replace(body) => {
+            within(body.len())?;
+            BodyVerdict::Replace(body.into())
+        }
+        wit::BodyVerdict::Cut(bytes) => BodyVerdict::Cut(bytes),
+        wit::BodyVerdict::Reset => BodyVerdict::Reset,
+        wit::BodyVerdict::Hang => BodyVerdict::Hang,
     })
 }
 

@@ -15,8 +15,8 @@ use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Store};
 
 use super::{
-    Call, ConnectVerdict, EventVerdict, Fault, Hooks, RequestHead, RequestVerdict, ResponseHead,
-    ResponseVerdict, Trap, TrapKind,
+    BodyVerdict, Call, ConnectVerdict, Description, EventVerdict, Fault, Hooks, RequestHead, RequestVerdict,
+    ResponseHead, ResponseVerdict, Trap, TrapKind,
 };
 use crate::clock::Nanos;
 pub(super) use state::{Deeds, State};
@@ -154,6 +154,12 @@ impl Plugin {
         Ok(configured.map(|hooks| self.hooks = convert::hooks(hooks)))
     }
 
+    /// What it says of itself.
+    pub(super) fn describe(&mut self) -> Result<Description, Trap> {
+        let described = self.call("describe", |plugin, store| plugin.call_describe(store))?;
+        Ok(convert::description(described))
+    }
+
     fn call<T>(
         &mut self,
         hook: &'static str,
@@ -225,6 +231,12 @@ impl Fault for Plugin {
         let attempt = convert::attempt(call);
         let verdict = self.call("event", |plugin, store| plugin.call_event(store, &attempt, index, data))?;
         self.checked("event", convert::event(verdict))
+    }
+
+    fn body(&mut self, call: &Call<'_>, data: &Bytes) -> Result<BodyVerdict, Trap> {
+        let attempt = convert::attempt(call);
+        let verdict = self.call("body", |plugin, store| plugin.call_body(store, &attempt, data))?;
+        self.checked("body", convert::body(verdict))
     }
 
     fn finish(&mut self, call: &Call<'_>) -> Result<(), Trap> {

@@ -30,6 +30,7 @@ pub(in crate::fault) struct Deeds {
     counters: Mutex<BTreeMap<String, u64>>,
     down: Mutex<BTreeSet<NodeName>>,
     paused: Mutex<BTreeSet<NodeName>>,
+    refusing: Mutex<BTreeSet<NodeName>>,
 }
 
 impl Deeds {
@@ -49,6 +50,9 @@ impl Deeds {
         let take = |set: &Mutex<BTreeSet<NodeName>>| std::mem::take(&mut *set.lock());
         for node in take(&self.paused) {
             report(&node, "resumed", control.resume(&node));
+        }
+        for node in take(&self.refusing) {
+            report(&node, "reachable", control.accept(&node));
         }
         for node in take(&self.down) {
             if states.get(&node) == Some(&NodeState::Down) {
@@ -154,6 +158,7 @@ impl nodes::Host for State {
                     NodeState::Starting => nodes::State::Starting,
                     NodeState::Up => nodes::State::Up,
                     NodeState::Paused => nodes::State::Paused,
+                    NodeState::Refusing => nodes::State::Refusing,
                     NodeState::Down => nodes::State::Down,
                 },
             })
@@ -181,6 +186,18 @@ impl nodes::Host for State {
     fn restart(&mut self, node: String) -> Result<(), String> {
         let name = self.act(&node, "restart", |control, name| control.restart(name))?;
         self.deeds.down.lock().remove(&name);
+        Ok(())
+    }
+
+    fn refuse(&mut self, node: String) -> Result<(), String> {
+        let name = self.act(&node, "refuse", |control, name| control.refuse(name))?;
+        self.deeds.refusing.lock().insert(name);
+        Ok(())
+    }
+
+    fn accept(&mut self, node: String) -> Result<(), String> {
+        let name = self.act(&node, "accept", |control, name| control.accept(name))?;
+        self.deeds.refusing.lock().remove(&name);
         Ok(())
     }
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::super::BUILT_IN_PLUGINS;
 use super::super::diagnostic::Diagnostic;
 use super::super::place::Placed;
 use super::super::plan::{FaultPlan, Matching, NodeKind, NodePlan, OnTrap, Phase, PluginRef};
@@ -10,6 +9,7 @@ use super::super::raw::{self, OneOrMany};
 use super::super::suggest::{list, nearest};
 use super::{Resolver, Zero, typed};
 use crate::clock::Nanos;
+use crate::fault::built_in_names;
 use crate::name::NodeName;
 
 impl Resolver {
@@ -86,21 +86,21 @@ impl Resolver {
 
     fn plugin(&mut self, fault: &raw::Fault) -> PluginRef {
         let name = fault.plugin.0.as_str();
-        if BUILT_IN_PLUGINS.contains(&name) {
+        if built_in_names().contains(&name) {
             return PluginRef::BuiltIn(name.into());
         }
         let span = &fault.plugin.span;
         if raw::is_plugin_path(name) {
             return PluginRef::File(self.file("plugin", name, span));
         }
-        let label = match nearest(name, BUILT_IN_PLUGINS) {
+        let label = match nearest(name, built_in_names()) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "no such plugin".into(),
         };
         self.mistake(
             Diagnostic::new(format!("no built-in plugin is called `{name}`"))
                 .at(span, label)
-                .help(format!("built-in plugins: {}", list(BUILT_IN_PLUGINS, "and")))
+                .help(format!("built-in plugins: {}", list(built_in_names(), "and")))
                 .help("a plugin of your own is given by its path, as in `\"plugins/mine.wasm\"`"),
         );
         PluginRef::BuiltIn(name.into())

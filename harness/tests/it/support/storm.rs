@@ -100,4 +100,10 @@ impl NodeControl for PretendedFleet {
     fn restart(&self, node: &NodeName) -> std::result::Result<(), String> {
         self.act("restart", node)
     }
+    fn refuse(&self, node: &NodeName) -> std::result::Result<(), String> {
+        self.act("refuse", node)
+    }
+    fn accept(&self, node: &NodeName) -> std::result::Result<(), String> {
+        self.act("accept", node)
+    }
 }

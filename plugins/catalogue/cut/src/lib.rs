@@ -5,28 +5,26 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
 use squall_plugin::{
-    Attempt, CountOrShare, EventVerdict, Hooks, Plugin, RequestHead, RequestVerdict, export, host,
+    Attempt, BodyVerdict, CountOrShare, EventVerdict, Hooks, Plugin, RequestHead, RequestVerdict, export,
+    host, params, words,
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
-    after: Option<CountOrShare>,
-    #[serde(default)]
-    how: How,
-    #[serde(default)]
-    in_tool_call: bool,
+params! {
+    /// Ends an answer before its time.
+    struct Params {
+        /// events that still pass, or a share of the tokens that the request allows; of an answer that is
+        /// no stream: bytes, or a share of them
+        after: Option<CountOrShare> = None, "0.5";
+        /// a clean end, a missing `[DONE]`, or a TCP reset
+        how: How = How::End, "\"reset\"";
+        /// counts only pieces of a tool call's arguments, so that the cut falls into one
+        in_tool_call: bool = false, "true";
+    }
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum How {
-    #[default]
-    End,
-    NoDone,
-    Reset,
+words! {
+    enum How { End = "end", NoDone = "no-done", Reset = "reset" }
 }
 
 struct Cut {
@@ -96,9 +94,10 @@ impl Plugin for Cut {
 
     fn hooks(&self) -> Hooks {
         match (self.how, self.after, self.in_tool_call) {
-            (How::NoDone, ..) | (_, CountOrShare::Count(_), false) => Hooks::EVENT,
+            (How::NoDone, ..) => Hooks::EVENT,
+            (_, CountOrShare::Count(_), false) => Hooks::EVENT | Hooks::BODY,
             (_, CountOrShare::Count(_), true) => Hooks::EVENT | Hooks::FINISH,
-            (_, CountOrShare::Share(_), _) => Hooks::REQUEST | Hooks::EVENT | Hooks::FINISH,
+            (_, CountOrShare::Share(_), _) => Hooks::REQUEST | Hooks::EVENT | Hooks::BODY | Hooks::FINISH,
         }
     }
 
@@ -137,6 +136,18 @@ impl Plugin for Cut {
             _ if !reached => EventVerdict::Pass,
             How::Reset => EventVerdict::Reset,
             _ => EventVerdict::Close,
+        }
+    }
+
+    fn body(&mut self, _: &Attempt, data: &[u8]) -> BodyVerdict {
+        let bytes = match self.after {
+            CountOrShare::Count(bytes) => u64::from(bytes),
+            CountOrShare::Share(share) => (share * data.len() as f64).ceil() as u64,
+        };
+        match self.how {
+            _ if bytes >= data.len() as u64 => BodyVerdict::Pass,
+            How::Reset => BodyVerdict::Reset,
+            _ => BodyVerdict::Cut(bytes),
         }
     }
 

@@ -1,41 +1,39 @@
 //! `http-error`: answers with a provider's own error; the node never sees the request.
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 use squall_plugin::{
-    Attempt, Canned, CountOrSpan, Header, Hooks, Plugin, RequestHead, RequestVerdict, Span, export,
+    Attempt, Canned, CountOrSpan, Header, Hooks, Plugin, RequestHead, RequestVerdict, Span, export, params,
+    words,
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
-    #[serde(default = "unavailable")]
-    status: u16,
-    #[serde(default)]
-    shape: Shape,
-    body: Option<String>,
-    retry_after: Option<Span>,
-    burst: Option<BurstParams>,
+params! {
+    /// Answers with a provider's own error; the node never sees the request.
+    struct Params {
+        /// the status, 400 to 599
+        status: u16 = 503, "529";
+        /// whose error body it has
+        shape: Shape = Shape::Openai, "\"anthropic\"";
+        /// this text instead of a provider's
+        body: Option<String> = None, "\"upstream connect error\"";
+        /// sends Retry-After, in whole seconds
+        retry_after: Option<Span> = None, "\"2s\"";
+        /// fails and works in turn, counted in requests or in time
+        burst: Option<BurstParams> = None, "{ on = \"2s\", off = \"8s\" }";
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BurstParams {
-    on: CountOrSpan,
-    off: CountOrSpan,
+params! {
+    /// A burst and the calm after it.
+    struct BurstParams {
+        /// how long it fails
+        on: CountOrSpan, "5";
+        /// how long it works
+        off: CountOrSpan, "20";
+    }
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Shape {
-    #[default]
-    Openai,
-    Anthropic,
-    Vllm,
-}
-
-fn unavailable() -> u16 {
-    503
+words! {
+    enum Shape { Openai = "openai", Anthropic = "anthropic", Vllm = "vllm" }
 }
 
 /// When it answers: always, or in bursts. A burst comes first.

@@ -3,55 +3,60 @@
 //! A delay of the first event moves the whole answer; a delay of each event adds up, so that the
 //! stream gets slower and slower than the node.
 
-use serde::Deserialize;
 use squall_plugin::{
     Attempt, Chance, EventVerdict, Hooks, Lognormal, Plugin, RequestHead, RequestVerdict, ResponseHead,
-    ResponseVerdict, Span, export, header,
+    ResponseVerdict, Span, export, header, params, words,
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
-    fixed: Option<Span>,
-    uniform: Option<[Span; 2]>,
-    normal: Option<Normal>,
-    p50: Option<Span>,
-    p99: Option<Span>,
-    pareto: Option<Pareto>,
-    #[serde(default)]
-    jitter: Span,
-    #[serde(default = "ten_minutes")]
-    max: Span,
-    #[serde(default, rename = "where")]
-    place: Place,
+params! {
+    /// Delays the request, the first token, or each event, by a distribution with a tail.
+    struct Params {
+        /// always this long; or one of the next four
+        fixed: Option<Span> = None, "\"50ms\"";
+        /// between these two, evenly
+        uniform: Option<[Span; 2]> = None, "[\"10ms\", \"50ms\"]";
+        /// normal; never below zero
+        normal: Option<Normal> = None, "{ mean = \"50ms\", sd = \"10ms\" }";
+        /// log-normal with this median, given together with `p99`
+        p50: Option<Span> = None, "\"20ms\"";
+        /// log-normal with this 99th percentile
+        p99: Option<Span> = None, "\"200ms\"";
+        /// Pareto: the smaller `alpha`, the heavier the tail
+        pareto: Option<Pareto> = None, "{ min = \"10ms\", alpha = 1.5 }";
+        /// up to this much more or less, evenly
+        jitter: Span = Span::ZERO, "\"5ms\"";
+        /// no delay is longer
+        max: Span = TEN_MINUTES, "\"2s\"";
+        /// what is delayed; a delay of each event adds up
+        r#where: Place = Place::Request, "\"first-token\"";
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Normal {
-    mean: Span,
-    sd: Span,
+params! {
+    /// A normal distribution.
+    struct Normal {
+        /// mean
+        mean: Span, "\"50ms\"";
+        /// standard deviation
+        sd: Span, "\"10ms\"";
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Pareto {
-    min: Span,
-    alpha: f64,
+params! {
+    /// A Pareto distribution.
+    struct Pareto {
+        /// least value
+        min: Span, "\"10ms\"";
+        /// tail index
+        alpha: f64, "1.5";
+    }
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Place {
-    #[default]
-    Request,
-    FirstToken,
-    Event,
+words! {
+    enum Place { Request = "request", FirstToken = "first-token", Event = "event" }
 }
 
-fn ten_minutes() -> Span {
-    Span::from_nanos(600_000_000_000)
-}
+const TEN_MINUTES: Span = Span::from_nanos(600_000_000_000);
 
 enum Distribution {
     Fixed(f64),
@@ -132,7 +137,7 @@ impl Plugin for Latency {
 
     fn new(params: Params) -> Result<Self, String> {
         let distribution = distribution(&params)?;
-        Ok(Self { distribution, jitter: float(params.jitter), max: float(params.max), place: params.place })
+        Ok(Self { distribution, jitter: float(params.jitter), max: float(params.max), place: params.r#where })
     }
 
     fn hooks(&self) -> Hooks {

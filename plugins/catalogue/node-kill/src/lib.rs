@@ -5,17 +5,20 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
 use squall_plugin::{
-    Attempt, EventVerdict, Hooks, Plugin, RequestHead, RequestVerdict, Span, export, host, nodes,
+    Attempt, EventVerdict, Hooks, Plugin, RequestHead, RequestVerdict, Span, export, host, nodes, params,
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
-    after_requests: Option<u64>,
-    after_event: Option<u32>,
-    restart_after: Option<Span>,
+params! {
+    /// SIGKILL to each of its nodes, once.
+    struct Params {
+        /// dies as the Nth request reaches it, counted from 1
+        after_requests: Option<u64> = None, "100";
+        /// dies in the middle of a stream, after its event N
+        after_event: Option<u32> = None, "5";
+        /// starts again this much later; otherwise when the fault is withdrawn
+        restart_after: Option<Span> = None, "\"8s\"";
+    }
 }
 
 #[derive(Clone, Copy)]

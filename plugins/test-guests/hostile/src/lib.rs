@@ -2,59 +2,62 @@
 
 use std::hint::black_box;
 
-use serde::Deserialize;
 use squall_plugin::{
-    Attempt, Canned, ConnectVerdict, EventVerdict, Header, Hooks, Plugin, RequestHead, RequestVerdict,
-    ResponseHead, ResponseVerdict, export, host, nodes,
+    Attempt, BodyVerdict, Canned, ConnectVerdict, EventVerdict, Header, Hooks, Plugin, RequestHead,
+    RequestVerdict, ResponseHead, ResponseVerdict, export, host, nodes, params, words,
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
-    does: Does,
-    /// The hook in which.
-    at: At,
-    /// The node of an action.
-    #[serde(default)]
-    node: String,
+params! {
+    /// Misbehaves.
+    struct Params {
+        /// how
+        does: Does, "\"spin\"";
+        /// the hook in which
+        at: At, "\"request\"";
+        /// the node of an action
+        node: String = String::new(), "\"a\"";
+    }
 }
 
-#[derive(Clone, Copy, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Does {
-    /// An endless loop.
-    Spin,
-    /// An endless loop of single instructions that each take long.
-    Fill,
-    /// Allocates without end.
-    Grow,
-    /// Calls itself without end.
-    Recurse,
-    Panic,
-    /// Verdicts with far too much in them.
-    Huge,
-    /// Verdicts that no HTTP has.
-    Nonsense,
-    /// Logs and counts without measure.
-    Chatter,
-    Kill,
-    Pause,
-    Resume,
-    Restart,
-    /// Lists the nodes it may touch.
-    List,
+words! {
+    enum Does {
+        /// An endless loop.
+        Spin = "spin",
+        /// An endless loop of single instructions that each take long.
+        Fill = "fill",
+        /// Allocates without end.
+        Grow = "grow",
+        /// Calls itself without end.
+        Recurse = "recurse",
+        Panic = "panic",
+        /// Verdicts with far too much in them.
+        Huge = "huge",
+        /// Verdicts that no HTTP has.
+        Nonsense = "nonsense",
+        /// Logs and counts without measure.
+        Chatter = "chatter",
+        Kill = "kill",
+        Pause = "pause",
+        Resume = "resume",
+        Restart = "restart",
+        Refuse = "refuse",
+        Accept = "accept",
+        /// Lists the nodes it may touch.
+        List = "list",
+    }
 }
 
-#[derive(Clone, Copy, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum At {
-    Configure,
-    Connect,
-    Request,
-    Response,
-    Event,
-    Finish,
-    Tick,
+words! {
+    enum At {
+        Configure = "configure",
+        Connect = "connect",
+        Request = "request",
+        Response = "response",
+        Event = "event",
+        Body = "body",
+        Finish = "finish",
+        Tick = "tick",
+    }
 }
 
 struct Hostile(Params);
@@ -102,6 +105,8 @@ impl Hostile {
             Does::Pause => acted(nodes::pause(node)),
             Does::Resume => acted(nodes::resume(node)),
             Does::Restart => acted(nodes::restart(node)),
+            Does::Refuse => acted(nodes::refuse(node)),
+            Does::Accept => acted(nodes::accept(node)),
             Does::List => nodes::list().iter().map(|node| format!("{}/{} ", node.name, node.zone)).collect(),
             Does::Huge | Does::Nonsense => String::new(),
         }
@@ -150,6 +155,14 @@ impl Plugin for Hostile {
         match self.0.does {
             Does::Huge => EventVerdict::Replace(vec![Vec::new(); 20_000]),
             _ => EventVerdict::Pass,
+        }
+    }
+
+    fn body(&mut self, _: &Attempt, _: &[u8]) -> BodyVerdict {
+        self.misbehave(At::Body);
+        match self.0.does {
+            Does::Huge => BodyVerdict::Replace(vec![0; 20 << 20]),
+            _ => BodyVerdict::Pass,
         }
     }
 

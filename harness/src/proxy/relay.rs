@@ -1,0 +1,275 @@
+//! A response's body on its way to the client: unparsed, or event by event as faults rule.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body as _, Frame};
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::Incoming;
+use tokio::sync::mpsc;
+
+use super::attempt::Entry;
+use super::forward::Body;
+use super::scan::Scanner;
+use super::socket::{Ender, HowToEnd};
+use super::upstream::{Broken, how_it_broke};
+use crate::fault::EventVerdict;
+use crate::record::AttemptEnd;
+use crate::sse::Parser;
+
+/// Frames that may wait for the client: a slow one slows the node down, as it would without a proxy.
+const WINDOW: usize = 8;
+/// A paced body is passed on in this many pieces a second.
+const PACE_STEPS: u64 = 20;
+
+/// Writes down that the node broke an attempt off, and says how its client is to see that.
+pub(super) fn broke(entry: &mut Entry, broken: Broken) -> HowToEnd {
+    entry.touched();
+    match broken {
+        Broken::Unreachable => {
+            entry.ends(AttemptEnd::Unreachable);
+            HowToEnd::Rst
+        }
+        Broken::Reset => {
+            entry.ends(AttemptEnd::Reset);
+            HowToEnd::Rst
+        }
+        Broken::Cut => {
+            entry.ends(AttemptEnd::Cut);
+            HowToEnd::Fin
+        }
+    }
+}
+
+/// The client left; its attempt ends as such.
+struct Gone;
+
+/// What is known of an answer when its body is passed on.
+#[derive(Clone, Copy)]
+pub(super) struct Answer {
+    /// It is a stream of events.
+    pub(super) streams: bool,
+    /// Its status is no error.
+    pub(super) good: bool,
+    /// Bytes a second, where a fault set a pace.
+    pub(super) pace: Option<u64>,
+}
+
+/// Passes a response's body on.
+pub(super) struct Relay {
+    entry: Entry,
+    ender: Arc<Ender>,
+    client: mpsc::Sender<Frame<Bytes>>,
+    /// The response is a stream of events.
+    streams: bool,
+    /// Its status is no error.
+    good: bool,
+    /// Bytes a second.
+    pace: Option<u64>,
+    scanner: Scanner,
+}
+
+impl Relay {
+    /// A relay of the answer to `entry`, and the body that its client reads.
+    pub(super) fn new(entry: Entry, ender: &Arc<Ender>, answer: Answer) -> (Self, Body) {
+        let (client, frames) = mpsc::channel(WINDOW);
+        let Answer { streams, good, pace } = answer;
+        let ender = Arc::clone(ender);
+        let relay = Self { entry, ender, client, streams, good, pace, scanner: Scanner::default() };
+        let frames = futures_util::stream::unfold(frames, |mut frames| async {
+            Some((Ok(frames.recv().await?), frames))
+        });
+        (relay, StreamBody::new(frames).boxed_unsync())
+    }
+
+    /// Unparsed: bytes as they come.
+    pub(super) async fn bytes(mut self, mut body: Incoming) {
+        loop {
+            let frame = match self.next(&mut body).await {
+                Ok(Some(Ok(frame))) => frame,
+                Ok(Some(Err(error))) => return self.broken(&error).await,
+                Ok(None) => return self.complete(),
+                Err(Gone) => return,
+            };
+            if let Some(data) = frame.data_ref()
+                && self.streams
+            {
+                self.scanner.chunk(data);
+                self.entry.events(self.scanner.events);
+                if self.scanner.marker {
+                    self.entry.marker();
+                }
+            }
+            if body.is_end_stream() {
+                // The client may take these bytes for the end: it is on record before them.
+                self.whole();
+            }
+            if self.send(frame).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Event by event, each as the faults rule.
+    pub(super) async fn events(mut self, mut body: Incoming) {
+        let mut parser = Parser::new();
+        let (mut index, mut seen) = (0, 0);
+        loop {
+            let frame = match self.next(&mut body).await {
+                Ok(Some(Ok(frame))) => frame,
+                Ok(Some(Err(error))) => return self.broken(&error).await,
+                Ok(None) => {
+                    let rest = parser.take_rest();
+                    if !rest.is_empty() && self.send(Frame::data(rest)).await.is_err() {
+                        return;
+                    }
+                    return self.complete();
+                }
+                Err(Gone) => return,
+            };
+            let Ok(data) = frame.into_data() else { continue };
+            parser.push(&data);
+            // What passes is gathered, so that a chunk of many events stays one write.
+            let mut passed = BytesMut::new();
+            while let Some(event) = parser.next_event() {
+                seen += 1;
+                self.entry.events(seen);
+                let Some(data) = event.data else {
+                    passed.extend_from_slice(&event.raw);
+                    continue;
+                };
+                if data.as_ref() == b"[DONE]" {
+                    self.entry.marker();
+                }
+                let ruling = self.entry.faults.event(index, &data);
+                index += 1;
+                if ruling.delay.is_zero() && ruling.verdict == EventVerdict::Pass {
+                    passed.extend_from_slice(&event.raw);
+                    continue;
+                }
+                if self.flush(&mut passed).await.is_err() {
+                    return;
+                }
+                if !ruling.delay.is_zero() {
+                    tokio::time::sleep(ruling.delay).await;
+                }
+                match ruling.verdict {
+                    EventVerdict::Pass | EventVerdict::Delay(_) => passed.extend_from_slice(&event.raw),
+                    EventVerdict::Drop => {}
+                    EventVerdict::Duplicate => {
+                        passed.extend_from_slice(&event.raw);
+                        passed.extend_from_slice(&event.raw);
+                    }
+                    EventVerdict::Replace(payloads) => {
+                        payloads.iter().for_each(|data| write_event(&mut passed, data))
+                    }
+                    EventVerdict::Raw(bytes) => passed.extend_from_slice(&bytes),
+                    EventVerdict::Close => {
+                        self.entry.ends(AttemptEnd::Injected);
+                        // The body's end is the response's: whole, as far as HTTP can tell.
+                        return;
+                    }
+                    EventVerdict::Reset => {
+                        self.entry.ends(AttemptEnd::Injected);
+                        return self.end(HowToEnd::Rst).await;
+                    }
+                    EventVerdict::Hang => {
+                        self.entry.ends(AttemptEnd::Injected);
+                        self.client.closed().await;
+                        return;
+                    }
+                }
+            }
+            if self.flush(&mut passed).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// A body that has come whole already.
+    pub(super) async fn passed(mut self, body: Bytes) {
+        self.whole();
+        if self.send(Frame::data(body)).await.is_ok() {
+            self.entry.close();
+        }
+    }
+
+    /// The beginning of a body, which breaks off there.
+    pub(super) async fn cut(mut self, beginning: Bytes) {
+        self.entry.ends(AttemptEnd::Injected);
+        if self.send(Frame::data(beginning)).await.is_ok() {
+            self.end(HowToEnd::Fin).await;
+        }
+    }
+
+    /// The next frame of the node's answer, or that the client left.
+    async fn next(&self, body: &mut Incoming) -> Result<Option<Result<Frame<Bytes>, hyper::Error>>, Gone> {
+        tokio::select! {
+            biased;
+            frame = body.frame() => Ok(frame),
+            () = self.client.closed() => Err(Gone),
+        }
+    }
+
+    async fn flush(&self, passed: &mut BytesMut) -> Result<(), Gone> {
+        if passed.is_empty() { Ok(()) } else { self.send(Frame::data(passed.split().freeze())).await }
+    }
+
+    async fn send(&self, frame: Frame<Bytes>) -> Result<(), Gone> {
+        match (self.pace, frame.into_data()) {
+            (Some(rate), Ok(mut data)) => {
+                let step = usize::try_from(rate.div_ceil(PACE_STEPS)).unwrap_or(usize::MAX);
+                while !data.is_empty() {
+                    let piece = data.split_to(step.min(data.len()));
+                    let takes = Duration::from_secs_f64(piece.len() as f64 / rate as f64);
+                    self.client.send(Frame::data(piece)).await.map_err(|_| Gone)?;
+                    tokio::time::sleep(takes).await;
+                }
+                Ok(())
+            }
+            (_, Ok(data)) => self.client.send(Frame::data(data)).await.map_err(|_| Gone),
+            (_, Err(frame)) => self.client.send(frame).await.map_err(|_| Gone),
+        }
+    }
+
+    /// The node's answer has come whole.
+    fn whole(&mut self) {
+        self.entry.ends(AttemptEnd::Complete);
+        if !self.streams && self.good {
+            self.entry.marker();
+        }
+    }
+
+    fn complete(mut self) {
+        self.whole();
+        self.entry.close();
+    }
+
+    async fn broken(mut self, error: &hyper::Error) {
+        let how = broke(&mut self.entry, how_it_broke(error));
+        self.end(how).await;
+    }
+
+    /// Ends the client's connection, after what was passed on before.
+    async fn end(mut self, how: HowToEnd) {
+        self.entry.close();
+        while self.client.capacity() < WINDOW && !self.client.is_closed() {
+            self.ender.settled().await;
+        }
+        self.ender.settled().await;
+        self.ender.end(how);
+        // Were the body's sender gone before its connection, the body would end as if it were whole.
+        self.client.closed().await;
+    }
+}
+
+/// A payload as an event; each of its lines is a `data` line, as the format wants it.
+fn write_event(out: &mut BytesMut, data: &[u8]) {
+    for line in data.split(|byte| *byte == b'\n') {
+        out.extend_from_slice(b"data: ");
+        out.extend_from_slice(line);
+        out.extend_from_slice(b"\n");
+    }
+    out.extend_from_slice(b"\n");
+}
