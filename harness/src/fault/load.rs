@@ -28,10 +28,11 @@ pub enum PluginError {
         source: std::io::Error,
     },
     /// A name that no plugin has.
-    #[error(
-        "there is no built-in plugin `{0}`; give the path of a .wasm file, or one of {}", built_in_names().join(", ")
-    )]
-    Unknown(String),
+    #[error("there is no built-in plugin `{name}`; give the path of a .wasm file, or one of {}", built_in_names().join(", "))]
+    Unknown {
+        /// The name.
+        name: String,
+    },
     /// Its bytes are no plugin.
     #[error("the plugin `{plugin}` was refused: {why}")]
     Refused {
@@ -124,7 +125,9 @@ fn bytes_of(plugin: &PluginRef) -> Result<Vec<u8>, PluginError> {
     match plugin {
         PluginRef::BuiltIn(name) => {
             let built_in = BUILT_IN.iter().find(|(known, _)| known == name);
-            built_in.map(|(_, bytes)| bytes.to_vec()).ok_or_else(|| PluginError::Unknown(name.clone()))
+            built_in
+                .map(|(_, bytes)| bytes.to_vec())
+                .ok_or_else(|| PluginError::Unknown { name: name.clone() })
         }
         PluginRef::File(path) => {
             std::fs::read(path).map_err(|source| PluginError::Unreadable { path: path.clone(), source })
