@@ -16,7 +16,7 @@ mod tests;
 mod text;
 mod view;
 
-use squall_report::{Client, Counts, Fault, Lag, Phase, Report, SCHEMA, ScenarioInfo, Verdict};
+use squall_report::{Client, Counts, Fault, Lag, Phase, Report, SCHEMA, ScenarioInfo};
 
 use crate::clock::Nanos;
 use crate::record::{Facts, Recorded};

@@ -75,8 +75,7 @@ pub(super) fn of(view: &View<'_>, down: Down) -> Detection {
         Figure::Known(took)
     } else {
         let then = if down.to.is_some() { "it was up again" } else { "the load ended" };
-        let why =
-            if sends.is_empty() { "no work is known to have gone to it" } else { "work went to it" };
+        let why = if sends.is_empty() { "no work is known to have gone to it" } else { "work went to it" };
         let served = text::count(after, "request");
         open(
             took,

@@ -41,7 +41,7 @@ fn detection_lasts_until_the_last_work_by_any_evidence() {
         }
         let report = scene.judge();
         let verdict = check(&report, "detection").verdict;
-        (report.failover[0].detection_s.map(|detection| detection.round()), verdict)
+        (report.failover[0].detection_s.map(f64::round), verdict)
     };
     let seen = until_four(|scene, second| scene.another_attempt(second, 0));
     assert_eq!(seen, (Some(4.0), Verdict::Fail));
@@ -136,7 +136,11 @@ fn a_service_that_stays_ill_has_no_recovery_and_fails_its_bounds() {
     assert_eq!(row.recovery_s, None);
     assert_eq!(check(&report, "recovery").verdict, Verdict::Fail);
     assert_eq!(check(&report, "lost").verdict, Verdict::Fail);
-    assert_eq!(check(&report, "silently_truncated").verdict, Verdict::Inconclusive, "the window is not whole");
+    assert_eq!(
+        check(&report, "silently_truncated").verdict,
+        Verdict::Inconclusive,
+        "the window is not whole"
+    );
 }
 
 #[test]
@@ -215,9 +219,16 @@ fn what_is_lost_is_named() {
     let lost = check(&report, "lost");
     assert_eq!(lost.verdict, Verdict::Fail);
     let reason = lost.reason.as_deref().unwrap_or_default();
-    for part in ["23 of 190 requests (12.1 %)", "death of `a`", "more than 5 %", "20 HTTP error 502",
-        "3 in band error", "20 reached no node", "3 on `a`", "e.g. requests"]
-    {
+    for part in [
+        "23 of 190 requests (12.1 %)",
+        "death of `a`",
+        "more than 5 %",
+        "20 HTTP error 502",
+        "3 in band error",
+        "20 reached no node",
+        "3 on `a`",
+        "e.g. requests",
+    ] {
         assert!(reason.contains(part), "`{part}` is missing: {reason}");
     }
 }

@@ -133,7 +133,8 @@ fn work_that_goes_to_a_dead_node_again() {
         }
     });
     assert_eq!(again, only(name, Verdict::Fail));
-    let trials = after(|scene| (0..3).for_each(|step| scene.another_attempt(24.0 + f64::from(step) * 1.5, 0)));
+    let trials =
+        after(|scene| (0..3).for_each(|step| scene.another_attempt(24.0 + f64::from(step) * 1.5, 0)));
     assert_eq!(trials, [], "single attempts find out that a node is back");
 }
 
@@ -191,10 +192,13 @@ fn a_fault_that_did_not_happen() {
     let mut scene = Scene::sound();
     skipped(&mut scene);
     assert!(invariant(&scene.judge(), name).examples[0].contains("failed in `request`"));
-    assert_eq!(after(|scene| {
-        skipped(scene);
-        scene.evidence.faults[0].fired = 0;
-    }), only(name, Verdict::Inconclusive));
+    assert_eq!(
+        after(|scene| {
+            skipped(scene);
+            scene.evidence.faults[0].fired = 0;
+        }),
+        only(name, Verdict::Inconclusive)
+    );
 }
 
 #[test]

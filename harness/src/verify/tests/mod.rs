@@ -33,6 +33,7 @@ const DIES: Nanos = Nanos(22 * SECOND);
 const BACK: Nanos = Nanos(30 * SECOND);
 const END: Nanos = Nanos(60 * SECOND);
 
+#[derive(Debug)]
 struct Scene {
     plan: Plan,
     facts: Facts,

@@ -21,7 +21,19 @@ fn outcomes() -> impl Strategy<Value = Outcome> {
         Aborted, ConnectFailed, Corrupt, Cut, HttpError, InBandError, Invented, Ok, Reset, Shed, Timeout,
     };
     prop::sample::select(vec![
-        Ok, Ok, Ok, HttpError, InBandError, ConnectFailed, Reset, Cut, Invented, Timeout, Corrupt, Shed, Aborted,
+        Ok,
+        Ok,
+        Ok,
+        HttpError,
+        InBandError,
+        ConnectFailed,
+        Reset,
+        Cut,
+        Invented,
+        Timeout,
+        Corrupt,
+        Shed,
+        Aborted,
     ])
 }
 
@@ -72,12 +84,8 @@ fn any_attempt() -> impl Strategy<Value = AttemptFact> {
 
 fn any_event() -> impl Strategy<Value = NodeEvent> {
     let names = prop::sample::select(vec!["a", "b", "c", "unheard-of"]);
-    let states = prop::sample::select(vec![
-        NodeState::Down,
-        NodeState::Up,
-        NodeState::Starting,
-        NodeState::Paused,
-    ]);
+    let states =
+        prop::sample::select(vec![NodeState::Down, NodeState::Up, NodeState::Starting, NodeState::Paused]);
     (moment(), names, states).prop_map(|(at_ns, node, state)| NodeEvent { at_ns, node: node.into(), state })
 }
 
@@ -163,7 +171,9 @@ proptest! {
                 scene.facts.attempts.push(seen);
             }
         };
-        before.into_iter().for_each(|request| add(&mut scene, request));
+        for request in before {
+            add(&mut scene, request);
+        }
         let was = scene.judge();
         add(&mut scene, one_more);
         let is = scene.judge();
