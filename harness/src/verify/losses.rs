@@ -6,24 +6,22 @@ use squall_report::Outcome;
 
 use super::text;
 use super::view::View;
+use crate::name::RequestId;
 use crate::record::RequestFact;
 
-/// Requests that a sentence names.
-const EXAMPLES: usize = 3;
-
-/// `30 HTTP error 502, 13 cut; 30 reached no node, 13 on `a`; e.g. requests 812, 815, 901`.
+/// `30 HTTP error 502 (such as request 812), 13 cut (such as request 815); 30 reached no node, 13 on a`.
 pub(super) fn describe<'a>(view: &View<'_>, lost: impl IntoIterator<Item = &'a RequestFact>) -> String {
-    let (mut ends, mut places) = (BTreeMap::new(), BTreeMap::new());
-    let mut examples = Vec::new();
+    let mut ends: BTreeMap<String, (u64, RequestId)> = BTreeMap::new();
+    let mut places: BTreeMap<String, u64> = BTreeMap::new();
     for request in lost {
-        *ends.entry(text::outcome(request.outcome, request.status)).or_insert(0_u64) += 1;
-        *places.entry(place(view, request)).or_insert(0_u64) += 1;
-        if examples.len() < EXAMPLES {
-            examples.push(request.id.to_string());
-        }
+        let end = text::outcome(request.outcome, request.status);
+        ends.entry(end).or_insert((0, request.id)).0 += 1;
+        *places.entry(place(view, request)).or_default() += 1;
     }
-    let noun = if examples.len() == 1 { "request" } else { "requests" };
-    format!("{}; {}; e.g. {noun} {}", most_first(&ends), most_first(&places), examples.join(", "))
+    let ends =
+        ends.into_iter().map(|(end, (count, first))| (count, format!("{end} (such as request {first})")));
+    let places = places.into_iter().map(|(place, count)| (count, place));
+    format!("{}; {}", most_first(ends), most_first(places))
 }
 
 fn place(view: &View<'_>, request: &RequestFact) -> String {
@@ -35,8 +33,8 @@ fn place(view: &View<'_>, request: &RequestFact) -> String {
     }
 }
 
-fn most_first(counts: &BTreeMap<String, u64>) -> String {
-    let mut counts: Vec<_> = counts.iter().collect();
-    counts.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    counts.iter().map(|(what, count)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
+fn most_first(counts: impl Iterator<Item = (u64, String)>) -> String {
+    let mut counts: Vec<_> = counts.collect();
+    counts.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+    counts.into_iter().map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
 }

@@ -124,6 +124,18 @@ fn recovery_waits_for_three_seconds_that_hold() {
 }
 
 #[test]
+fn a_request_that_fails_late_counts_against_the_second_it_came_in() {
+    let mut scene = Scene::sound();
+    for id in [441, 442, 443] {
+        let request = &mut scene.facts.requests[id];
+        fail(request, Outcome::Timeout, 200);
+        request.end = request.intended + seconds(5.0);
+    }
+    let report = scene.judge();
+    assert!(near(report.failover[0].recovery_s, 1.0), "{:?}", report.failover);
+}
+
+#[test]
 fn a_service_that_stays_ill_has_no_recovery_and_fails_its_bounds() {
     let mut scene = Scene::sound();
     scene.retell(|request, _| {
@@ -227,7 +239,7 @@ fn what_is_lost_is_named() {
         "3 in band error",
         "20 reached no node",
         "3 on `a`",
-        "e.g. requests",
+        "such as request",
     ] {
         assert!(reason.contains(part), "`{part}` is missing: {reason}");
     }

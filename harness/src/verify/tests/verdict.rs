@@ -94,7 +94,9 @@ fn a_router_without_failover_fails_and_the_reasons_say_what_was_lost() {
     }
     let first = &report.reasons[0];
     assert!(first.starts_with("lost: "), "{first}");
-    assert!(first.contains("HTTP error 502") && first.contains("reached no node"), "{first}");
+    assert!(first.contains("53 HTTP error 502 (such as request 441)"), "{first}");
+    assert!(first.contains("3 cut (such as request 432)"), "{first}");
+    assert!(first.contains("53 reached no node"), "{first}");
     assert!(report.reasons[1].starts_with("silently_truncated: 3 of "), "{:?}", report.reasons);
     assert!(report.reasons[1].contains("3 on `a`"), "{:?}", report.reasons);
 }
