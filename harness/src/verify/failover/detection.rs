@@ -75,12 +75,10 @@ pub(super) fn of(view: &View<'_>, down: Down) -> Detection {
         Figure::Known(took)
     } else {
         let then = if down.to.is_some() { "it was up again" } else { "the load ended" };
-        let why = if sends.is_empty() { "no work is known to have gone to it" } else { "work went to it" };
-        let served = text::count(after, "request");
-        open(
-            took,
-            format!("{why}, and only {served} of the {needed} needed to tell went elsewhere before {then}"),
-        )
+        let went = text::count(after, "request");
+        let since = if sends.is_empty() { "" } else { "after the last of it " };
+        let why = format!("{since}only {went} went elsewhere before {then}, and {needed} are needed to tell");
+        open(took, why)
     };
     let resumed = resumed(down.from, &sends, apart);
     Detection { figure, sends, resumed }
