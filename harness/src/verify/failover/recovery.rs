@@ -1,0 +1,92 @@
+//! Recovery: from a death to the first slice from which the service level holds.
+//!
+//! A slice is a second, counted from the death. A request counts in the slice of its intended send;
+//! those that were under way at the death count in the first, since it is then that they are lost. The
+//! level holds from a slice on when the share of successes reaches the target in it and in the slices
+//! that follow, [`HOLDS_FOR`] in all. A slice without requests says nothing and is passed over.
+
+use std::time::Duration;
+
+use super::super::text;
+use super::super::view::{View, ok};
+use super::Figure;
+use crate::clock::Nanos;
+use crate::scenario::plan::Objective;
+
+const SLICE: Duration = Duration::from_secs(1);
+/// Slices in a row.
+const HOLDS_FOR: usize = 3;
+/// Without an objective on success the level is that from before the first death, less this.
+const MARGIN: f64 = 0.05;
+
+/// The share of successes that is the service level at `death`: what the strictest objective on success
+/// of its phase claims; without one, the share before the first death of the run less a margin.
+pub(super) fn target(view: &View<'_>, death: Nanos) -> f64 {
+    let phase = view.plan.phases.iter().position(|phase| death < phase.end());
+    let claims = view.plan.slos.iter().filter(|slo| phase.is_some_and(|phase| slo.during.contains(&phase)));
+    let claims = claims.filter_map(|slo| match slo.objective {
+        Objective::Success { share } => Some(share),
+        Objective::Latency { .. } => None,
+    });
+    claims.reduce(f64::max).unwrap_or_else(|| level_before(view) - MARGIN)
+}
+
+fn level_before(view: &View<'_>) -> f64 {
+    let first = view.downs.first().map_or(view.until, |down| down.from);
+    let (mut all, mut good) = (0_u64, 0_u64);
+    for request in view.judged().filter(|request| request.end < first) {
+        all += 1;
+        good += u64::from(ok(request));
+    }
+    if all == 0 { 1.0 } else { good as f64 / all as f64 }
+}
+
+/// Requests of a slice.
+#[derive(Clone, Copy, Default)]
+struct Slice {
+    all: u64,
+    good: u64,
+}
+
+pub(super) fn of(view: &View<'_>, death: Nanos, target: f64) -> Figure {
+    let whole = (view.until - death).as_nanos() / SLICE.as_nanos();
+    let mut slices = vec![Slice::default(); usize::try_from(whole).unwrap_or_default()];
+    for request in view.judged().filter(|request| request.end >= death) {
+        let since = request.intended.max(death) - death;
+        let index = usize::try_from(since.as_nanos() / SLICE.as_nanos()).unwrap_or(usize::MAX);
+        if let Some(slice) = slices.get_mut(index) {
+            slice.all += 1;
+            slice.good += u64::from(ok(request));
+        }
+    }
+    let telling: Vec<(usize, bool)> = slices
+        .iter()
+        .enumerate()
+        .filter(|(_, slice)| slice.all > 0)
+        .map(|(index, slice)| (index, slice.good as f64 / slice.all as f64 >= target))
+        .collect();
+    if let Some(held) = telling.windows(HOLDS_FOR).find(|held| held.iter().all(|(_, holds)| *holds)) {
+        return Figure::Known(from_death(held[0].0));
+    }
+    let broken = telling.iter().rev().find(|(_, holds)| !holds);
+    let target = text::percent(target);
+    match broken {
+        Some((last, _)) => {
+            let at_least = from_death(last + 1);
+            let after = text::seconds(at_least);
+            let why = format!(
+                "in the second up to {after} after the death less than {target} succeeded, and the load \
+                 ended before that held for {HOLDS_FOR} s"
+            );
+            Figure::Open { at_least, why }
+        }
+        None => Figure::Open {
+            at_least: Duration::ZERO,
+            why: format!("only {} of its load was left", text::count(telling.len() as u64, "second")),
+        },
+    }
+}
+
+fn from_death(slices: usize) -> Duration {
+    SLICE * u32::try_from(slices).unwrap_or(u32::MAX)
+}

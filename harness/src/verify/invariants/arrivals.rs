@@ -1,0 +1,70 @@
+//! Every arrival of the schedule ends exactly one row of the ledger.
+
+use squall_report::Invariant;
+
+use super::{Cases, inconclusive};
+use crate::record::Recorded;
+use crate::verify::text;
+use crate::verify::view::View;
+
+const NAME: &str = "every arrival ends exactly once";
+
+/// Ids are dense from 0 and unique, and each phase has as many ends, in the ledger and in the figures,
+/// as it had arrivals.
+pub(super) fn end_once(view: &View<'_>, recorded: &Recorded) -> Invariant {
+    let scheduled = recorded.scheduled.iter().fold(0_u64, |sum, phase| sum.saturating_add(*phase));
+    let mut ids: Vec<u64> = view.facts.requests.iter().map(|request| request.id.0).collect();
+    if scheduled == 0 && ids.is_empty() {
+        return inconclusive(NAME, "there was no arrival");
+    }
+    ids.sort_unstable();
+    let mut cases = Cases::default();
+    let mut expected = 0;
+    for id in &ids {
+        if *id >= scheduled {
+            cases.add(|| {
+                format!("request {id} ended, and {} were scheduled", text::count(scheduled, "request"))
+            });
+        } else if *id < expected {
+            cases.add(|| format!("request {id} ended more than once"));
+        } else {
+            missing(&mut cases, expected, *id);
+            expected = id + 1;
+        }
+    }
+    missing(&mut cases, expected, scheduled);
+    if cases.count == 0 {
+        phases(view, recorded, &mut cases);
+    }
+    cases.decide(NAME)
+}
+
+/// Requests from `first` to before `next` have no row.
+fn missing(cases: &mut Cases, first: u64, next: u64) {
+    let Some(last) = next.checked_sub(1).filter(|last| *last >= first) else { return };
+    cases.add(|| match last - first {
+        0 => format!("request {first} never ended"),
+        _ => format!("requests {first} to {last} never ended"),
+    });
+    cases.count += last - first;
+}
+
+/// In sum all is well; is it in each phase?
+fn phases(view: &View<'_>, recorded: &Recorded, cases: &mut Cases) {
+    let mut rows = vec![0_u64; view.plan.phases.len()];
+    for request in &view.facts.requests {
+        if let Some(rows) = rows.get_mut(usize::from(request.phase)) {
+            *rows += 1;
+        }
+    }
+    for (index, (phase, rows)) in view.plan.phases.iter().zip(rows).enumerate() {
+        let scheduled = recorded.scheduled.get(index).copied().unwrap_or_default();
+        let counted = recorded.counts.get(index).copied().unwrap_or_default().ended();
+        if scheduled != rows || counted != rows {
+            let name = &phase.name;
+            cases.add(|| {
+                format!("phase `{name}` had {scheduled} arrivals, {counted} counted ends and {rows} rows")
+            });
+        }
+    }
+}

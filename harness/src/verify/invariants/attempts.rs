@@ -1,0 +1,115 @@
+//! What attempts must be: for a request, few, and before its end.
+
+use std::time::Duration;
+
+use squall_report::Invariant;
+
+use super::{Cases, not_checked, without_proxies};
+use crate::clock::Nanos;
+use crate::fleet::router::Tuning;
+use crate::record::AttemptEnd;
+use crate::scenario::plan::Entry;
+use crate::verify::text;
+use crate::verify::view::View;
+
+const BELONG: &str = "every attempt belongs to a request";
+const BOUND: &str = "attempts within the retry bound";
+const AFTER: &str = "no attempts after the client left";
+
+/// An attempt may be on its way to the node when the client leaves.
+const ON_ITS_WAY: Duration = Duration::from_millis(100);
+
+/// An attempt whose request is in no ledger breaks it. One of which the request can't be told leaves it
+/// open: whatever joins both sides does not see it. Not counted are attempts from before the load (a
+/// gateway that tries its nodes as it starts) and those that a fault ended before they said what they
+/// were for.
+pub(super) fn belong(view: &View<'_>) -> Invariant {
+    if let Some(why) = without_proxies(view) {
+        return not_checked(BELONG, why);
+    }
+    let (mut strays, mut unknown) = (Cases::default(), Cases::default());
+    for attempt in &view.work {
+        match attempt.request {
+            Some(request) if view.request(request).is_none() => strays.add(|| {
+                format!(
+                    "attempt {} on {}: there is no request {request}",
+                    attempt.id,
+                    view.node(attempt.node)
+                )
+            }),
+            None if attempt.start > Nanos::ZERO && attempt.how != AttemptEnd::Injected => unknown.add(|| {
+                format!(
+                    "attempt {} on {} at {}: it can't be told for which request; is the message passed on as \
+                     it was?",
+                    attempt.id,
+                    view.node(attempt.node),
+                    attempt.start
+                )
+            }),
+            _ => {}
+        }
+    }
+    if view.work.is_empty() {
+        not_checked(BELONG, "no attempt reached a node")
+    } else if strays.count > 0 {
+        strays.decide(BELONG)
+    } else {
+        unknown.doubt(BELONG)
+    }
+}
+
+/// The bound of what is known: the built-in router's own, and one without any gateway. A gateway's own
+/// is not known; the scenario may bound the mean by `amplification`.
+pub(super) fn within_retry_bound(view: &View<'_>) -> Invariant {
+    if let Some(why) = without_proxies(view) {
+        return not_checked(BOUND, why);
+    }
+    let attempts =
+        || view.facts.requests.iter().map(|request| (request.id, view.attempts_of(request.id).count));
+    let bound = match &view.plan.target.entry {
+        Entry::Router(policy) if policy.failover => Tuning::default().retries + 1,
+        Entry::Router(_) | Entry::Node(_) => 1,
+        Entry::Url(_) | Entry::Command(_) => {
+            let most = attempts().map(|(_, count)| count).max().unwrap_or_default();
+            let most = text::count(u64::from(most), "attempt");
+            return not_checked(BOUND, format!("the gateway's bound is not known; the most was {most}"));
+        }
+    };
+    if view.work.is_empty() {
+        return not_checked(BOUND, "no attempt reached a node");
+    }
+    let mut cases = Cases::default();
+    for (id, count) in attempts() {
+        if count > bound {
+            cases.add(|| format!("request {id} had {count} attempts, more than {bound}"));
+        }
+    }
+    cases.decide(BOUND)
+}
+
+/// No attempt begins for a client that has its end already.
+pub(super) fn none_after_the_client_left(view: &View<'_>) -> Invariant {
+    if let Some(why) = without_proxies(view) {
+        return not_checked(AFTER, why);
+    }
+    if view.work.is_empty() {
+        return not_checked(AFTER, "no attempt reached a node");
+    }
+    let mut cases = Cases::default();
+    for attempt in view.work.iter().filter(|attempt| attempt.after_end) {
+        let Some(request) = attempt.request.and_then(|id| view.request(id)) else { continue };
+        let late = attempt.start - request.end;
+        if late > ON_ITS_WAY {
+            cases.add(|| {
+                format!(
+                    "request {}: an attempt on {} came {} after its end ({})",
+                    request.id,
+                    view.node(attempt.node),
+                    text::seconds(late),
+                    text::outcome(request.outcome, request.status)
+                )
+            });
+        }
+    }
+    cases.decide(AFTER)
+}
