@@ -1,0 +1,290 @@
+//! `POST /v1/chat/completions`, as `OpenAI` documents it and as its many servers speak it.
+//!
+//! Source: <https://platform.openai.com/docs/api-reference/chat>; `reasoning_content` and `reasoning`
+//! are what vLLM, `SGLang`, `DeepSeek` and `OpenRouter` call the thinking of a model; an error inside a stream
+//! is an object with `error` (`OpenAI`, vLLM, `LiteLLM`), one with `"object": "error"` (older vLLM), or an
+//! event of kind `error`.
+//!
+//! The hot path: each event of each stream comes through here, so fields are borrowed and nothing is
+//! made of what is not looked at.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{Part, Question, Said};
+
+pub(super) const PATH: &str = "/chat/completions";
+const DONE: &[u8] = b"[DONE]";
+
+/// The length is asked for with `max_tokens`: every server takes it, though `OpenAI` itself has declared it
+/// deprecated (and its reasoning models refuse it). `max_completion_tokens` is ignored without a word by
+/// older servers, and whoever measures would get answers without a limit.
+#[derive(Serialize)]
+struct Request<'a> {
+    model: &'a str,
+    messages: [Message<'a>; 1],
+    max_tokens: u32,
+    stream: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_options: Option<StreamOptions>,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    role: &'static str,
+    content: &'a str,
+}
+
+#[derive(Serialize)]
+struct StreamOptions {
+    include_usage: bool,
+}
+
+pub(super) fn body(question: Question<'_>) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&Request {
+        model: question.model,
+        messages: [Message { role: "user", content: question.text }],
+        max_tokens: question.tokens,
+        stream: question.stream,
+        stream_options: question.stream.then_some(StreamOptions { include_usage: true }),
+    })
+}
+
+/// A chunk of a stream, or a whole completion: they differ in the name of the message only.
+#[derive(Deserialize)]
+struct Chunk<'a> {
+    #[serde(borrow)]
+    choices: Option<Vec<Choice<'a>>>,
+    usage: Option<Usage>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    object: Option<Text<'a>>,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Choice<'a> {
+    #[serde(borrow, alias = "message")]
+    delta: Option<Delta<'a>>,
+    #[serde(borrow)]
+    finish_reason: Option<Text<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Delta<'a> {
+    #[serde(borrow)]
+    content: Option<Text<'a>>,
+    #[serde(borrow)]
+    reasoning_content: Option<Text<'a>>,
+    #[serde(borrow)]
+    reasoning: Option<Text<'a>>,
+    #[serde(borrow)]
+    refusal: Option<Text<'a>>,
+    #[serde(borrow)]
+    tool_calls: Option<Vec<ToolCall<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct ToolCall<'a> {
+    #[serde(borrow)]
+    function: Option<Function<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Function<'a> {
+    #[serde(borrow)]
+    arguments: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Usage {
+    completion_tokens: Option<u32>,
+}
+
+/// A `Cow` inside an `Option` is always made owned by serde; inside this it is borrowed.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Delta<'_> {
+    fn has_other(&self) -> bool {
+        let said = |text: &Option<Text<'_>>| text.as_ref().is_some_and(|text| !text.0.is_empty());
+        said(&self.reasoning_content)
+            || said(&self.reasoning)
+            || said(&self.refusal)
+            || self
+                .tool_calls
+                .iter()
+                .flatten()
+                .filter_map(|call| call.function.as_ref())
+                .any(|f| said(&f.arguments))
+    }
+}
+
+pub(super) fn event<'a>(kind: Option<&[u8]>, data: &'a [u8]) -> Said<'a> {
+    if data == DONE {
+        return Said::Done;
+    }
+    let said = read(data, "event");
+    // An event that is called an error is one, whatever its data looks like.
+    if kind == Some(b"error") && !matches!(said, Said::Error(_)) {
+        return Said::Error(String::from_utf8_lossy(data).into_owned());
+    }
+    said
+}
+
+pub(super) fn whole(body: &[u8]) -> Said<'_> {
+    read(body, "body")
+}
+
+fn read<'a>(json: &'a [u8], what: &str) -> Said<'a> {
+    let chunk: Chunk<'a> = match serde_json::from_slice(json) {
+        Ok(chunk) => chunk,
+        Err(error) => return Said::Unreadable(format!("the {what} is no chat completion: {error}")),
+    };
+    if let Some(error) = chunk.error {
+        return Said::Error(message_of(error));
+    }
+    if chunk.object.is_some_and(|object| object.0 == "error") {
+        return Said::Error(chunk.message.map(message_of).unwrap_or_default());
+    }
+    let tokens = chunk.usage.and_then(|usage| usage.completion_tokens);
+    // One choice was asked for.
+    let Some(choice) = chunk.choices.into_iter().flatten().next() else {
+        return Said::Part(Part { tokens, ..Part::default() });
+    };
+    if choice.finish_reason.as_ref().is_some_and(|reason| reason.0 == "error") {
+        return Said::Error("the finish_reason is `error`".into());
+    }
+    let delta = choice.delta.unwrap_or_default();
+    Said::Part(Part {
+        other: delta.has_other(),
+        text: delta.content.map(|text| text.0).unwrap_or_default(),
+        finished: choice.finish_reason.is_some_and(|reason| !reason.0.is_empty()),
+        tokens,
+    })
+}
+
+/// What an error says: its `message`, or itself where it is a text or something else.
+fn message_of(error: &RawValue) -> String {
+    #[derive(Deserialize)]
+    struct Error {
+        message: String,
+    }
+    let json = error.get();
+    serde_json::from_str::<Error>(json)
+        .map(|error| error.message)
+        .or_else(|_| serde_json::from_str::<String>(json))
+        .unwrap_or_else(|_| json.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn said(data: &str) -> Said<'_> {
+        event(None, data.as_bytes())
+    }
+
+    fn delta(delta: &str) -> String {
+        format!(r#"{{"id":"x","choices":[{{"index":0,"delta":{delta},"finish_reason":null}}],"usage":null}}"#)
+    }
+
+    fn has_content(json: &str) -> bool {
+        match said(&delta(json)) {
+            Said::Part(part) => part.has_content(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_request_asks_for_one_message_of_so_many_tokens() {
+        let question = Question { model: "m", text: "say \"hi\"", tokens: 7, stream: true };
+        let json: serde_json::Value = serde_json::from_slice(&body(question).expect("json")).expect("json");
+        let expected = serde_json::json!({"model": "m", "messages": [{"role": "user", "content": "say \"hi\""}],
+            "max_tokens": 7, "stream": true, "stream_options": {"include_usage": true}});
+        assert_eq!(json, expected);
+        let json = body(Question { stream: false, ..question }).expect("json");
+        assert!(!String::from_utf8_lossy(&json).contains("stream_options"));
+    }
+
+    #[test]
+    fn text_thoughts_refusals_and_tool_arguments_are_content_and_nothing_else_is() {
+        assert!(has_content(r#"{"content":"a"}"#));
+        assert!(has_content(r#"{"content":"","reasoning_content":"hm"}"#));
+        assert!(has_content(r#"{"content":null,"reasoning":"hm"}"#));
+        assert!(has_content(r#"{"refusal":"no"}"#));
+        assert!(has_content(r#"{"tool_calls":[{"index":0,"function":{"arguments":"{\"a\""}}]}"#));
+        assert!(!has_content(r#"{"role":"assistant","content":""}"#));
+        assert!(!has_content(r#"{"role":"assistant"}"#));
+        assert!(!has_content(
+            r#"{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":""}}]}"#
+        ));
+        assert!(!has_content("{}"));
+    }
+
+    #[test]
+    fn escaped_text_is_read_and_plain_text_is_borrowed() {
+        let plain = delta(r#"{"content":" word"}"#);
+        let Said::Part(part) = said(&plain) else { panic!("no part") };
+        assert!(matches!(part.text, Cow::Borrowed(" word")));
+        let escaped = delta(r#"{"content":"a\nb\u00e9"}"#);
+        let Said::Part(part) = said(&escaped) else { panic!("no part") };
+        assert_eq!(part.text, "a\nbé");
+    }
+
+    #[test]
+    fn finish_usage_and_the_last_word_are_told() {
+        let finish = said(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#);
+        assert_eq!(finish, Said::Part(Part { finished: true, ..Part::default() }));
+        let usage = said(r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":9}}"#);
+        assert_eq!(usage, Said::Part(Part { tokens: Some(9), ..Part::default() }));
+        assert_eq!(said("[DONE]"), Said::Done);
+        let whole = whole(
+            br#"{"choices":[{"message":{"role":"assistant","content":"hi"},"finish_reason":"length"}]}"#,
+        );
+        assert_eq!(whole, Said::Part(Part { text: "hi".into(), finished: true, ..Part::default() }));
+    }
+
+    #[test]
+    fn every_shape_of_error_is_one() {
+        let error = |data: &str| match said(data) {
+            Said::Error(text) => text,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(error(r#"{"error":{"message":"no \"GPU\"","code":500}}"#), "no \"GPU\"");
+        assert_eq!(error(r#"{"error":"gone"}"#), "gone");
+        assert_eq!(error(r#"{"error":{"code":500}}"#), r#"{"code":500}"#);
+        assert_eq!(error(r#"{"object":"error","message":"old","code":400}"#), "old");
+        assert!(error(r#"{"choices":[{"delta":{"content":""},"finish_reason":"error"}]}"#).contains("error"));
+        assert_eq!(event(Some(b"error"), b"plain words"), Said::Error("plain words".into()));
+        assert_eq!(said(r#"{"error":null,"choices":[]}"#), Said::Part(Part::default()));
+    }
+
+    #[test]
+    fn what_is_no_chunk_is_unreadable_and_what_is_not_known_is_not_minded() {
+        assert!(matches!(said("<html>"), Said::Unreadable(_)));
+        assert!(matches!(said(r#"{"choices":[{"delta":{"content":5}}]}"#), Said::Unreadable(_)));
+        assert_eq!(said(r#"{"type":"ping","x":[1,{}]}"#), Said::Part(Part::default()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_say_something(data in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = event(None, &data);
+            let _ = whole(&data);
+        }
+
+        #[test]
+        fn any_text_comes_through(text in "\\PC{0,80}") {
+            let json = delta(&serde_json::json!({ "content": text }).to_string());
+            prop_assert_eq!(said(&json), Said::Part(Part { text: text.into(), ..Part::default() }));
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! One request and its answer, from the send to its row.
+//!
+//! Invariant: a request that is carried out ends in exactly one row, whatever happens to it.
+
+use std::pin::pin;
+
+use http::header::CONTENT_TYPE;
+use reqwest::{Request, Response};
+
+use super::content::Checker;
+use super::dialect;
+use super::outcome::{Ending, Judged};
+use super::patience::Patience;
+use super::seen::Seen;
+use super::session::Session;
+use super::wire::Wire;
+use crate::answer::Answer;
+use crate::clock::Nanos;
+use crate::correlation::{ATTEMPTS_HEADER, Joined};
+use crate::name::RequestId;
+use crate::record::{Content, Record, RequestRow};
+use crate::sse::Parser;
+use squall_report::{Cohort, Outcome};
+
+/// No event of an answer is longer; a stream without any end of an event is not kept beyond it.
+const LONGEST_EVENT: usize = 1 << 20;
+/// No answer that comes as a whole is longer.
+const LONGEST_BODY: usize = 16 << 20;
+/// Of the body of an HTTP error no more is read.
+const LONGEST_REFUSAL: usize = 64 << 10;
+
+/// A request, ready to be sent.
+pub(super) struct Ask {
+    pub(super) id: RequestId,
+    pub(super) intended: Nanos,
+    pub(super) input_tokens: u32,
+    pub(super) output_tokens: u32,
+    /// The right answer, where it is known.
+    pub(super) answer: Option<Answer>,
+    pub(super) request: Request,
+}
+
+/// What a row says of a request whatever became of it.
+#[derive(Clone, Copy)]
+struct Asked {
+    id: RequestId,
+    intended: Nanos,
+    input_tokens: u32,
+    output_tokens: u32,
+}
+
+impl Session {
+    /// Sends a request, follows its answer to the end, and records it.
+    pub(super) async fn exchange(&self, ask: Ask) {
+        let Ask { id, intended, input_tokens, output_tokens, answer, request } = ask;
+        let asked = Asked { id, intended, input_tokens, output_tokens };
+        if self.over.is_cancelled() {
+            return self.record_unsent(&asked, Outcome::Aborted);
+        }
+        let mut seen = Seen::new(answer.map(|answer| Checker::new(answer, output_tokens)));
+        self.correlator.begin(id);
+        let sent = self.clock.now();
+        self.meter.sent(sent.since(intended));
+        let wire = self.carry_out(request, sent, output_tokens, &mut seen).await;
+        if matches!(wire, Wire::ConnectFailed { starved: true, .. }) {
+            self.meter.starved();
+        }
+        let end = self.clock.now();
+        let joined = self.correlator.finish(id);
+        self.record(&asked, sent, end, wire, seen, joined);
+    }
+
+    /// Records an arrival that is not sent, since the in-flight cap is reached.
+    pub(super) fn shed(&self, ask: &Ask) {
+        let Ask { id, intended, input_tokens, output_tokens, .. } = *ask;
+        self.record_unsent(&Asked { id, intended, input_tokens, output_tokens }, Outcome::Shed);
+    }
+
+    async fn carry_out(&self, request: Request, sent: Nanos, expected: u32, seen: &mut Seen) -> Wire {
+        let limits = self.plan.traffic.limits;
+        let timer = pin!(tokio::time::sleep_until(self.clock.instant(sent + limits.total)));
+        let stopped = pin!(self.over.cancelled());
+        let mut patience = Patience::new(self.clock, limits, sent, timer, stopped);
+        // The first content of an answer that comes as a whole is its end: only the total limit is for that.
+        if self.plan.traffic.stream {
+            patience.until_first_token(sent);
+        }
+        let response = match patience.wait(self.client.execute(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return error.into(),
+            Err(gave_up) => return gave_up.into(),
+        };
+        seen.head(&response, self.clock.now());
+        let ended = if !response.status().is_success() {
+            self.read_refusal(response, &mut patience, seen).await
+        } else if self.is_stream(&response) {
+            self.read_stream(response, &mut patience, seen, expected).await
+        } else {
+            self.read_whole(response, &mut patience, seen, expected).await
+        };
+        match ended {
+            Ok(()) => Wire::Clean,
+            Err(wire) => wire,
+        }
+    }
+
+    /// By what the response says it is; where it says neither, by what was asked for.
+    fn is_stream(&self, response: &Response) -> bool {
+        let kind = response.headers().get(CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
+        if self.plan.traffic.stream {
+            !kind.starts_with(b"application/json")
+        } else {
+            kind.starts_with(b"text/event-stream")
+        }
+    }
+
+    /// Events are stamped with the time of the read in which their end came.
+    async fn read_stream(
+        &self,
+        mut response: Response,
+        patience: &mut Patience<'_>,
+        seen: &mut Seen,
+        expected: u32,
+    ) -> Result<(), Wire> {
+        let api = self.plan.target.api;
+        let mut parser = Parser::new();
+        while let Some(bytes) = patience.wait(response.chunk()).await?? {
+            let at = self.clock.now();
+            parser.push(&bytes);
+            while let Some(event) = parser.next_event() {
+                if let Some(data) = &event.data {
+                    seen.take(dialect::event(api, event.kind.as_deref(), data), at, expected);
+                }
+            }
+            if parser.rest().len() > LONGEST_EVENT {
+                return Err(Wire::Garbled(format!("an event of more than {LONGEST_EVENT} bytes")));
+            }
+            if seen.done {
+                patience.linger_from(at);
+            } else if seen.first_content.is_some() {
+                patience.idle_from(at);
+            }
+            patience.check(at)?;
+        }
+        Ok(())
+    }
+
+    async fn read_whole(
+        &self,
+        response: Response,
+        patience: &mut Patience<'_>,
+        seen: &mut Seen,
+        expected: u32,
+    ) -> Result<(), Wire> {
+        let body = read_body(response, patience, LONGEST_BODY).await?;
+        if body.len() > LONGEST_BODY {
+            return Err(Wire::Garbled(format!("an answer of more than {LONGEST_BODY} bytes")));
+        }
+        seen.take(dialect::whole(self.plan.target.api, &body), self.clock.now(), expected);
+        seen.done = true;
+        Ok(())
+    }
+
+    async fn read_refusal(
+        &self,
+        response: Response,
+        patience: &mut Patience<'_>,
+        seen: &mut Seen,
+    ) -> Result<(), Wire> {
+        let body = read_body(response, patience, LONGEST_REFUSAL).await?;
+        seen.refusal = Some(match dialect::whole(self.plan.target.api, &body) {
+            dialect::Said::Error(error) => error,
+            _ => String::from_utf8_lossy(&body).trim().to_owned(),
+        });
+        Ok(())
+    }
+
+    fn record_unsent(&self, asked: &Asked, outcome: Outcome) {
+        let row = RequestRow { outcome, ..self.row(asked) };
+        self.recorder.record(Record::Request { row: Box::new(row), gaps_ns: Vec::new() });
+    }
+
+    fn record(&self, asked: &Asked, sent: Nanos, end: Nanos, wire: Wire, mut seen: Seen, joined: Joined) {
+        let content = seen.compare();
+        let clean_end = wire == Wire::Clean;
+        let ending = Ending {
+            wire,
+            status: seen.status,
+            refusal: seen.refusal,
+            in_band: seen.in_band,
+            unreadable: seen.unreadable,
+            finished: seen.finished,
+            done: seen.done,
+            genuine: joined.genuine_marker || !self.markers_are_known,
+            events: seen.events,
+            content,
+        };
+        let marker = ending.marker();
+        let Judged { outcome, timeout, error } = ending.judge();
+        let row = RequestRow {
+            cohort: if joined.touched { Cohort::Faulted } else { Cohort::Collateral },
+            sent_ns: Some(sent),
+            first_byte_ns: seen.first_byte,
+            first_content_ns: seen.first_content,
+            last_content_ns: seen.last_content,
+            end_ns: end,
+            outcome,
+            status: seen.status.map(|status| status.as_u16()),
+            events: seen.events,
+            output_tokens: seen.tokens.unwrap_or(seen.events),
+            node: joined.node,
+            attempts: joined.attempts,
+            content,
+            marker,
+            genuine_marker: joined.genuine_marker,
+            clean_end,
+            claimed_attempts: seen.claimed_attempts,
+            timeout,
+            error: error.map(|error| self.secret.tidy(&error)),
+            ..self.row(asked)
+        };
+        self.recorder.record(Record::Request { row: Box::new(row), gaps_ns: seen.gaps_ns });
+    }
+
+    /// The row of a request of which nothing has come.
+    fn row(&self, asked: &Asked) -> RequestRow {
+        RequestRow {
+            id: asked.id,
+            phase: self.plan.phases[self.plan.phase_at(asked.intended)].name.clone(),
+            cohort: Cohort::Collateral,
+            intended_ns: asked.intended,
+            sent_ns: None,
+            first_byte_ns: None,
+            first_content_ns: None,
+            last_content_ns: None,
+            end_ns: self.clock.now(),
+            outcome: Outcome::Aborted,
+            status: None,
+            events: 0,
+            output_tokens: 0,
+            node: None,
+            attempts: 0,
+            input_tokens: asked.input_tokens,
+            expected_tokens: Some(asked.output_tokens),
+            content: Content::Unknown,
+            marker: false,
+            genuine_marker: false,
+            clean_end: false,
+            claimed_attempts: None,
+            timeout: None,
+            error: None,
+        }
+    }
+}
+
+impl Seen {
+    fn head(&mut self, response: &Response, at: Nanos) {
+        self.first_byte = Some(at);
+        self.status = Some(response.status());
+        let claimed = response.headers().get(ATTEMPTS_HEADER).and_then(|value| value.to_str().ok());
+        self.claimed_attempts = claimed.and_then(|value| value.trim().parse().ok());
+    }
+}
+
+/// The body; of one that is longer than `longest`, somewhat more than that.
+async fn read_body(
+    mut response: Response,
+    patience: &mut Patience<'_>,
+    longest: usize,
+) -> Result<Vec<u8>, Wire> {
+    let mut body = Vec::new();
+    while let Some(bytes) = patience.wait(response.chunk()).await?? {
+        body.extend_from_slice(&bytes);
+        if body.len() > longest {
+            break;
+        }
+    }
+    Ok(body)
+}

@@ -1,0 +1,125 @@
+//! What the client has seen of one answer so far: its times, its content, its end.
+//!
+//! Invariant: it holds no text of the answer; the size of it grows by four bytes an event.
+
+use http::StatusCode;
+
+use super::content::Checker;
+use super::dialect::Said;
+use crate::clock::Nanos;
+use crate::record::Content;
+
+/// Gaps that there is room for at the first content; longer answers make room as they go.
+const ROOM_FOR_GAPS: usize = 128;
+
+/// One answer, as far as it has come.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// The response's head has arrived. The head counts as the first byte: it is parsed in the read in
+    /// which it arrives.
+    pub(super) first_byte: Option<Nanos>,
+    pub(super) first_content: Option<Nanos>,
+    pub(super) last_content: Option<Nanos>,
+    pub(super) events: u32,
+    pub(super) gaps_ns: Vec<u32>,
+    pub(super) status: Option<StatusCode>,
+    pub(super) claimed_attempts: Option<u32>,
+    /// Tokens, as the server counts them.
+    pub(super) tokens: Option<u32>,
+    pub(super) refusal: Option<String>,
+    pub(super) in_band: Option<String>,
+    pub(super) unreadable: Option<String>,
+    pub(super) finished: bool,
+    pub(super) done: bool,
+    checker: Option<Checker>,
+}
+
+impl Seen {
+    /// Nothing yet. Without a `checker` nothing is known of the right answer.
+    pub(super) fn new(checker: Option<Checker>) -> Self {
+        Self {
+            first_byte: None,
+            first_content: None,
+            last_content: None,
+            events: 0,
+            gaps_ns: Vec::new(),
+            status: None,
+            claimed_attempts: None,
+            tokens: None,
+            refusal: None,
+            in_band: None,
+            unreadable: None,
+            finished: false,
+            done: false,
+            checker,
+        }
+    }
+
+    /// A piece of the answer, which came at `at`. `expected` tokens make the answer.
+    pub(super) fn take(&mut self, said: Said<'_>, at: Nanos, expected: u32) {
+        match said {
+            Said::Part(part) => {
+                if part.has_content() {
+                    self.content(at, expected);
+                }
+                if let Some(checker) = self.checker.as_mut().filter(|_| !part.text.is_empty()) {
+                    checker.feed(&part.text);
+                }
+                self.finished |= part.finished;
+                self.tokens = part.tokens.or(self.tokens);
+            }
+            Said::Done => self.done = true,
+            // The first says what went wrong.
+            Said::Error(error) => drop(self.in_band.get_or_insert(error)),
+            Said::Unreadable(why) => drop(self.unreadable.get_or_insert(why)),
+        }
+    }
+
+    fn content(&mut self, at: Nanos, expected: u32) {
+        match self.last_content {
+            None => {
+                self.first_content = Some(at);
+                self.gaps_ns.reserve((expected as usize).min(ROOM_FOR_GAPS).saturating_sub(1));
+            }
+            Some(last) => {
+                let gap = at.since(last).as_nanos();
+                self.gaps_ns.push(u32::try_from(gap).unwrap_or(u32::MAX));
+            }
+        }
+        self.last_content = Some(at);
+        self.events += 1;
+    }
+
+    /// How the content compares with what was expected. The answer has ended.
+    pub(super) fn compare(&mut self) -> Content {
+        self.checker.take().map_or(Content::Unknown, Checker::finish)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dialect::Part;
+    use super::*;
+
+    #[test]
+    fn only_content_is_stamped_and_each_gap_is_between_two_of_it() {
+        let mut seen = Seen::new(None);
+        let part = |text: &'static str| Said::Part(Part { text: text.into(), ..Part::default() });
+        for (at, text) in [(10, ""), (20, "a"), (20, "b"), (30, ""), (50, "c"), (10_000_000_000, "d")] {
+            seen.take(part(text), Nanos(at), 4);
+        }
+        assert_eq!((seen.first_content, seen.last_content), (Some(Nanos(20)), Some(Nanos(10_000_000_000))));
+        assert_eq!((seen.events, seen.gaps_ns), (4, vec![0, 30, u32::MAX]));
+    }
+
+    #[test]
+    fn the_first_error_stands_and_later_usage_replaces_earlier() {
+        let mut seen = Seen::new(None);
+        seen.take(Said::Error("first".into()), Nanos(1), 4);
+        seen.take(Said::Error("second".into()), Nanos(2), 4);
+        for tokens in [Some(1), Some(7), None] {
+            seen.take(Said::Part(Part { tokens, ..Part::default() }), Nanos(3), 4);
+        }
+        assert_eq!((seen.in_band.as_deref(), seen.tokens), (Some("first"), Some(7)));
+    }
+}
