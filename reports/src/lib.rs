@@ -3,6 +3,20 @@
 //! Everything that is shown comes from one `Report` value. It is computed once, by the harness; a
 //! renderer takes it and a `Write`, and decides nothing.
 
+mod chart;
+mod files;
+mod format;
+mod html;
+mod json;
+mod junit;
+mod markdown;
 mod model;
+mod terminal;
 
+pub use files::{RenderError, write_all};
+pub use html::write_html;
+pub use json::{schema, schema_text, write_json};
+pub use junit::write_junit;
+pub use markdown::write_markdown;
 pub use model::*;
+pub use terminal::write_terminal;

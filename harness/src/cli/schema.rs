@@ -8,7 +8,9 @@ use super::exit::Exit;
 
 /// Print a JSON schema, for editors and programs.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  squall schema scenario > scenario.schema.json")]
+#[command(after_help = "Examples:
+  squall schema scenario > scenario.schema.json
+  squall schema report > report.schema.json")]
 pub(crate) struct Args {
     /// Which format.
     #[arg(value_enum)]
@@ -20,11 +22,14 @@ pub(crate) struct Args {
 enum Format {
     /// The scenario's TOML file.
     Scenario,
+    /// A run's report.json.
+    Report,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let text = match args.format {
         Format::Scenario => squall::scenario::schema_text(),
+        Format::Report => squall_report::schema_text(),
     };
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("could not write to stdout")?;

@@ -1,0 +1,226 @@
+//! What the verdict rests on, as tables.
+
+use maud::{Markup, html};
+
+use super::{Column, mark, section, table};
+use crate::{Counts, Failover, Fault, Invariant, Report, Slo, format};
+
+/// The objectives.
+pub(super) fn slos(report: &Report) -> Markup {
+    const HEAD: [Column; 8] = [
+        Column::text("SLO"),
+        Column::text("Verdict"),
+        Column::text("Objective"),
+        Column::text("During"),
+        Column::figure("Observed"),
+        Column::figure("Good of samples"),
+        Column::figure("95% interval"),
+        Column::figure("A pass needs"),
+    ];
+    let row = |slo: &Slo| {
+        vec![
+            html! { (slo.name) },
+            mark(slo.verdict),
+            html! { code { (slo.objective) } },
+            html! { (slo.during.join(", ")) },
+            html! { (format::observed(slo)) },
+            html! { (format::count(slo.good)) " of " (format::count(slo.samples)) },
+            html! { (format::interval(slo.lower, slo.upper)) },
+            html! { (format::share(slo.target)) " of " (format::count(slo.needed)) "+" },
+        ]
+    };
+    let rows: Vec<_> = report.slos.iter().map(row).collect();
+    let content = html! {
+        @if rows.is_empty() { p.empty { "The scenario names no objective." } }
+        @else {
+            p.lead {
+                "An objective passes when even the lower bound of its share of good samples reaches what it \
+                 claims, and fails when not even the upper bound does. Failed requests count as misses."
+            }
+            (table("Objectives and what the samples say of them", &HEAD, &rows))
+        }
+    };
+    section("slos", "SLOs", &content)
+}
+
+/// What happened when nodes died.
+pub(super) fn failover(report: &Report) -> Markup {
+    if report.failover.is_empty() {
+        return html! {};
+    }
+    section("failover", "Failover", &html! { @for death in &report.failover { (a_death(death)) } })
+}
+
+fn a_death(death: &Failover) -> Markup {
+    const HEAD: [Column; 5] = [
+        Column::text("Bound on"),
+        Column::text("Verdict"),
+        Column::figure("Observed"),
+        Column::figure("Bound"),
+        Column::prose("Why"),
+    ];
+    let s = |seconds| format::maybe(seconds, format::seconds);
+    let rows: Vec<_> = death
+        .checks
+        .iter()
+        .map(|check| {
+            vec![
+                html! { (format::words(&check.name)) },
+                mark(check.verdict),
+                html! { (check.observed) },
+                html! { (check.bound) },
+                html! { (check.reason.as_deref().unwrap_or_default()) },
+            ]
+        })
+        .collect();
+    // Without reasons, no column for them.
+    let why = death.checks.iter().any(|check| check.reason.is_some());
+    let head = if why { &HEAD[..] } else { &HEAD[..HEAD.len() - 1] };
+    let mean = format::maybe(death.amplification_mean, |mean| format!("{mean:.2}"));
+    html! {
+        h3 {
+            "Node " (death.node) " died at " (format::run_time(death.t0_s))
+            @if let Some(t1) = death.t1_s { ", back at " (format::run_time(t1)) } @else { ", not back" }
+        }
+        dl.facts {
+            div { dt { "Detection" } dd { (s(death.detection_s)) } }
+            div { dt { "First rescue" } dd { (s(death.first_rescue_s)) } }
+            div { dt { "Recovery" } dd { (s(death.recovery_s)) } }
+            div { dt { "Failback" } dd { (s(death.failback_s)) } }
+            div { dt { "Lost" } dd {
+                (format::count(death.lost)) " of " (format::count(death.requests))
+                @if death.requests > 0 { " (" (format::share_of(death.lost, death.requests)) ")" }
+            } }
+            div { dt { "Truncated silently" } dd { (format::count(death.silently_truncated)) } }
+            div { dt { "Duplicated" } dd { (format::count(death.duplicated)) } }
+            div { dt { "Spliced" } dd { (format::count(death.spliced)) } }
+            div { dt { "Attempts a request" } dd { (mean) ", at most " (format::count(u64::from(death.amplification_max))) } }
+        }
+        @if rows.is_empty() { p.empty { "The scenario sets no bound on failover." } }
+        @else { (table("Bounds on failover", head, &rows)) }
+    }
+}
+
+/// What must hold in every run.
+pub(super) fn invariants(report: &Report) -> Markup {
+    const HEAD: [Column; 4] = [
+        Column::prose("Invariant"),
+        Column::text("Verdict"),
+        Column::figure("Violations"),
+        Column::prose("Examples, or why it is not decided"),
+    ];
+    let row = |invariant: &Invariant| {
+        vec![
+            html! { (invariant.name) },
+            mark(invariant.verdict),
+            html! { (format::count(invariant.violations)) },
+            html! { @if !invariant.examples.is_empty() {
+                ul { @for example in &invariant.examples { li { (example) } } }
+            } },
+        ]
+    };
+    let rows: Vec<_> = report.invariants.iter().map(row).collect();
+    let content = html! {
+        @if rows.is_empty() { p.empty { "No invariant was looked at." } }
+        @else { (table("What must hold in every run", &HEAD, &rows)) }
+    };
+    section("invariants", "Invariants", &content)
+}
+
+/// The faults and what they did.
+pub(super) fn faults(report: &Report) -> Markup {
+    const HEAD: [Column; 8] = [
+        Column::text("Plugin"),
+        Column::text("Nodes"),
+        Column::text("Phase"),
+        Column::figure("Switched on"),
+        Column::figure("Fired"),
+        Column::figure("Traps"),
+        Column::prose("Its counters"),
+        Column::text("SHA-256"),
+    ];
+    let rows: Vec<_> = report.faults.iter().map(fault).collect();
+    let content = html! {
+        @if rows.is_empty() { p.empty { "The scenario has no fault." } }
+        @else { (table("Faults of the scenario", &HEAD, &rows)) }
+    };
+    section("faults", "Faults", &content)
+}
+
+fn fault(fault: &Fault) -> Vec<Markup> {
+    let counters: Vec<_> = fault
+        .counters
+        .iter()
+        .map(|counter| format!("{} {}", counter.name, format::count(counter.value)))
+        .collect();
+    vec![
+        html! { (fault.plugin) },
+        html! { (fault.nodes.join(", ")) },
+        html! { (fault.phase) },
+        html! { (format::span(fault.start_s, fault.end_s)) },
+        html! { (format::count(fault.fired)) },
+        html! { (format::count(fault.traps)) },
+        html! {
+            (counters.join(", "))
+            @if let Some(trap) = &fault.trap { p.trap { "First trap: " (trap) } }
+        },
+        html! { code title=(fault.sha256) { (format::short(&fault.sha256)) } },
+    ]
+}
+
+/// Requests by their end, a phase a row.
+pub(super) fn counts(report: &Report) -> Markup {
+    let occurred: Vec<_> =
+        format::FAILURES.into_iter().filter(|outcome| *report.counts.clone().of(*outcome) > 0).collect();
+    let mut head = vec![
+        Column::text("Phase"),
+        Column::figure("Scheduled"),
+        Column::figure("Sent"),
+        Column::figure("Ok"),
+        Column::figure("Success"),
+    ];
+    head.extend(occurred.iter().map(|outcome| Column::figure(outcome.as_str())));
+    let row = |name: Markup, counts: &Counts| {
+        let mut counts = *counts;
+        let mut row = vec![
+            name,
+            html! { (format::count(counts.scheduled)) },
+            html! { (format::count(counts.sent)) },
+            html! { (format::count(counts.ok)) },
+            html! { (format::success(&counts)) },
+        ];
+        row.extend(occurred.iter().map(|outcome| html! { (format::count(*counts.of(*outcome))) }));
+        row
+    };
+    let phases = report.phases.iter().map(|phase| {
+        let name = html! { (phase.name) @if phase.warmup { " (warm-up)" } };
+        row(name, &phase.counts)
+    });
+    let rows: Vec<_> = phases.chain([row(html! { "whole run" }, &report.counts)]).collect();
+    let content = html! {
+        p.lead { "Each request counts in the phase in which it was due. Ends that did not occur are left out." }
+        (table("Requests by their end", &head, &rows))
+    };
+    section("counts", "Outcomes", &content)
+}
+
+/// The load generator itself.
+pub(super) fn client(report: &Report) -> Markup {
+    let client = &report.client;
+    let lag = &client.dispatch_lag_us;
+    let content = html! {
+        p.lead {
+            @if client.saturated {
+                strong { "It could not keep to its schedule: no verdict can rest on this run's figures." }
+            } @else { "It kept to its schedule." }
+        }
+        dl.facts {
+            div { dt { "Sent late, median" } dd { (format::micros(lag.p50)) } }
+            div { dt { "Sent late, p99" } dd { (format::micros(lag.p99)) } }
+            div { dt { "Sent late, at most" } dd { (format::micros(lag.max)) } }
+            div { dt { "CPU time" } dd { (format::seconds(client.cpu_s)) } }
+            div { dt { "Memory, at most" } dd { (format::bytes(client.peak_rss_bytes)) } }
+        }
+    };
+    section("client", "Load generator", &content)
+}

@@ -1,0 +1,128 @@
+//! What people and CI servers see, as snapshots. After a change: look, then
+//! `INSTA_UPDATE=always cargo test -p squall-report`.
+
+use insta::assert_snapshot;
+use squall_report::{Report, Verdict, write_junit, write_markdown, write_terminal};
+
+use crate::sample;
+
+fn terminal(report: &Report, width: u16) -> String {
+    let mut out = Vec::new();
+    write_terminal(report, &mut out, "runs/today", width).expect("written");
+    String::from_utf8(out).expect("UTF-8")
+}
+
+/// Without what a terminal takes as colours.
+fn plain(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |plain, part| plain + part.split_once('m').map_or("", |(_, rest)| rest))
+}
+
+fn markdown(report: &Report) -> String {
+    let mut out = Vec::new();
+    write_markdown(report, &mut out).expect("written");
+    String::from_utf8(out).expect("UTF-8")
+}
+
+fn junit(report: &Report) -> String {
+    let mut out = Vec::new();
+    write_junit(report, &mut out).expect("written");
+    String::from_utf8(out).expect("UTF-8")
+}
+
+#[test]
+fn terminal_pass() {
+    assert_snapshot!("terminal-80-pass", plain(&terminal(&sample::pass(), 80)));
+    assert_snapshot!("terminal-120-pass", plain(&terminal(&sample::pass(), 120)));
+}
+
+#[test]
+fn terminal_fail() {
+    assert_snapshot!("terminal-80-fail", plain(&terminal(&sample::fail(), 80)));
+    assert_snapshot!("terminal-120-fail", plain(&terminal(&sample::fail(), 120)));
+}
+
+#[test]
+fn terminal_inconclusive() {
+    assert_snapshot!("terminal-80-inconclusive", plain(&terminal(&sample::inconclusive(), 80)));
+    assert_snapshot!("terminal-120-inconclusive", plain(&terminal(&sample::inconclusive(), 120)));
+}
+
+#[test]
+fn terminal_narrow() {
+    assert_snapshot!("terminal-60-inconclusive", plain(&terminal(&sample::inconclusive(), 60)));
+}
+
+#[test]
+fn summaries() {
+    assert_snapshot!("summary-pass", markdown(&sample::pass()));
+    assert_snapshot!("summary-fail", markdown(&sample::fail()));
+    assert_snapshot!("summary-inconclusive", markdown(&sample::inconclusive()));
+}
+
+#[test]
+fn junit_documents() {
+    assert_snapshot!("junit-pass", junit(&sample::pass()));
+    assert_snapshot!("junit-fail", junit(&sample::fail()));
+    assert_snapshot!("junit-inconclusive", junit(&sample::inconclusive()));
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    for report in [sample::pass(), sample::fail(), sample::inconclusive()] {
+        for width in [60, 80, 100, 120, 160, 300] {
+            for line in plain(&terminal(&report, width)).lines() {
+                assert!(line.chars().count() <= usize::from(width), "{width} columns: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn verdicts_are_coloured_and_figures_are_not() {
+    let text = terminal(&sample::fail(), 100);
+    assert!(
+        text.contains("\u{1b}[32m✓ pass\u{1b}[0m") && text.contains("\u{1b}[31m✗ fail\u{1b}[0m"),
+        "{text}"
+    );
+    assert!(!text.contains("\u{1b}[31m98"), "{text}");
+}
+
+#[test]
+fn a_build_fails_on_a_fail_and_is_not_green_without_evidence() {
+    let read = |report: &Report| quick_junit::Report::deserialize_from_str(&junit(report)).expect("JUnit");
+    let pass = read(&sample::pass());
+    assert_eq!((pass.failures, pass.errors, pass.skipped), (0, 0, 1));
+    // The run, an objective, four bounds, an invariant.
+    assert_eq!(read(&sample::fail()).failures, 7);
+    assert_eq!(read(&sample::inconclusive()).errors, 6);
+
+    // All objectives may hold while the run does not count.
+    let mut saturated = sample::pass();
+    saturated.verdict = Verdict::Inconclusive;
+    assert_eq!(read(&saturated).errors, 1);
+}
+
+/// As Jenkins' junit plugin reads it: the numbers of a suite are those of its cases, each case has a
+/// class and a name, and at most one result.
+#[test]
+fn junit_is_shaped_as_jenkins_reads_it() {
+    for report in [sample::pass(), sample::fail(), sample::inconclusive()] {
+        let text = junit(&report);
+        assert!(text.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites "), "{text}");
+        let read = quick_junit::Report::deserialize_from_str(&text).expect("JUnit");
+        assert_eq!(read.time.map(|time| time.as_secs()), Some(report.duration_s as u64));
+        let names: Vec<_> = read.test_suites.iter().map(|suite| suite.name.as_str()).collect();
+        assert_eq!(names, ["run", "slos", "failover", "invariants"]);
+        for suite in &read.test_suites {
+            assert_eq!(suite.tests, suite.test_cases.len());
+            assert!(suite.timestamp.is_some() && suite.time.is_some());
+            for case in &suite.test_cases {
+                assert!(case.time.is_some() && !case.name.as_str().is_empty());
+                let class = format!("squall.{}", suite.name.as_str());
+                assert_eq!(case.classname.as_deref(), Some(class.as_str()));
+            }
+        }
+    }
+}
