@@ -463,8 +463,11 @@ async fn an_answer_that_is_no_stream_is_read_whole() -> Result {
     Ok(())
 }
 
+/// What a gateway makes of the right answer.
+type Change = fn(Answer) -> String;
+
 /// Serves the right answer to each prompt, changed by `change`, as the proxy of node `a` would report it.
-async fn known(change: fn(Answer) -> String, node_sent_it: bool) -> Result<Load> {
+async fn known(change: Change, node_sent_it: bool) -> Result<Load> {
     let bench = Bench::new(plan(TARGET_SIM, FEW, PATIENT, true)?);
     let correlator = Arc::clone(&bench.correlator);
     let target = serve(move |mut stream, sent| {
@@ -494,7 +497,6 @@ async fn a_known_answer_is_compared_word_by_word() -> Result {
     assert_eq!((row.outcome, row.content), (Outcome::Ok, Content::Whole));
     assert_eq!((row.node.as_ref().map(NodeName::as_str), row.attempts), (Some("a"), 1));
     assert!(row.genuine_marker);
-    type Change = fn(Answer) -> String;
     let changes: [(Change, Content); 4] = [
         (|answer| answer.text(TOKENS - 1), Content::Truncated),
         (|answer| answer.text(TOKENS - 1) + &answer.text(TOKENS), Content::Duplicated),
