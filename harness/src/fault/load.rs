@@ -10,9 +10,10 @@ use squall_report::Counter;
 
 use super::catalogue::{BUILT_IN, built_in_names};
 use super::wasm::{self, Deeds, Host, Refusal, State};
-use super::{Engine, Fault, NodeControl, Trap};
+use super::{Description, Engine, Fault, NodeControl, NodeInfo, Trap};
 use crate::clock::Clock;
 use crate::correlation::Correlator;
+use crate::name::NodeName;
 use crate::record::Recorder;
 use crate::scenario::plan::{FaultPlan, Plan, PluginRef};
 
@@ -83,7 +84,7 @@ pub fn load_all(
     let mut faults: Vec<(FaultPlan, Box<dyn Fault>)> = Vec::new();
     let mut made = Vec::new();
     if !plan.faults.is_empty() {
-        let host = Host::new().map_err(|why| PluginError::Refused { plugin: "wasmtime".into(), why })?;
+        let host = host()?;
         let mut compiled = HashMap::new();
         for fault in &plan.faults {
             let bytes = bytes_of(&fault.plugin)?;
@@ -120,6 +121,66 @@ pub fn load_all(
     let engine = Engine::new(plan.seed, clock, recorder.clone(), Arc::clone(correlator), faults);
     Ok(Loaded { engine, control: Arc::clone(control), made })
 }
+
+fn host() -> Result<Host, PluginError> {
+    Host::new().map_err(|why| PluginError::Refused { plugin: "wasmtime".into(), why })
+}
+
+/// Hands every fault of `plan` its parameters, as before a run, and lets nothing run.
+pub fn check_all(plan: &Plan) -> Result<(), PluginError> {
+    let control: Arc<dyn NodeControl> = Arc::new(NoNodes);
+    load_all(plan, Clock::stopped(), &Recorder::channel().0, &Arc::default(), &control).map(drop)
+}
+
+/// What a plugin says of itself.
+pub fn describe(plugin: &PluginRef) -> Result<Description, PluginError> {
+    let refused = |why| PluginError::Refused { plugin: plugin.name(), why };
+    let host = host()?;
+    let component = host.compile(&bytes_of(plugin)?).map_err(refused)?;
+    let state = State {
+        plugin: plugin.name(),
+        fault: 0,
+        granted: Vec::new(),
+        clock: Clock::stopped(),
+        recorder: Recorder::channel().0,
+        control: Arc::new(NoNodes),
+        deeds: wasm::deeds(),
+        hook: "describe",
+        log_lines: 0,
+        memory: 0,
+        refused_memory: false,
+    };
+    Ok(host.instantiate(&component, state).map_err(refused)?.describe()?)
+}
+
+/// A fleet of none, for plugins that are only looked at.
+struct NoNodes;
+
+impl NodeControl for NoNodes {
+    fn list(&self) -> Vec<NodeInfo> {
+        Vec::new()
+    }
+    fn kill(&self, _: &NodeName) -> Result<(), String> {
+        Err(NO_NODES.into())
+    }
+    fn pause(&self, _: &NodeName) -> Result<(), String> {
+        Err(NO_NODES.into())
+    }
+    fn resume(&self, _: &NodeName) -> Result<(), String> {
+        Err(NO_NODES.into())
+    }
+    fn restart(&self, _: &NodeName) -> Result<(), String> {
+        Err(NO_NODES.into())
+    }
+    fn refuse(&self, _: &NodeName) -> Result<(), String> {
+        Err(NO_NODES.into())
+    }
+    fn accept(&self, _: &NodeName) -> Result<(), String> {
+        Err(NO_NODES.into())
+    }
+}
+
+const NO_NODES: &str = "there are no nodes: nothing runs";
 
 fn bytes_of(plugin: &PluginRef) -> Result<Vec<u8>, PluginError> {
     match plugin {

@@ -13,7 +13,7 @@ type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const SQUALL: &str = env!("CARGO_BIN_EXE_squall");
 /// Whatever takes longer than this hangs.
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_mins(1);
 
 /// A node dies in the storm and comes back; ten seconds.
 const SCENARIO: &str = r#"
