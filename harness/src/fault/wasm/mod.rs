@@ -4,8 +4,10 @@
 //! no import beyond `squall:fault`. Each call has a budget of fuel, with an epoch as the backstop, and
 //! all of a plugin's memory has one cap.
 
+mod cache;
 mod convert;
 mod state;
+mod wrap;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,18 +21,29 @@ use super::{
     ResponseHead, ResponseVerdict, Trap, TrapKind,
 };
 use crate::clock::Nanos;
+use cache::Cache;
 pub(super) use state::{Deeds, State};
 
 mod bindings {
     wasmtime::component::bindgen!({ path: "../plugins/wit", world: "fault" });
 }
 
-/// Fuel of one call: a few hundred milliseconds of work; a verdict takes microseconds.
-const FUEL: u64 = 200_000_000;
+/// What a call may cost.
+#[derive(Clone, Copy)]
+struct Budget {
+    /// Units of fuel: about as many instructions.
+    fuel: u64,
+    /// Ticks of the epoch, the backstop for single instructions that take long.
+    epochs: u64,
+}
+
+/// A call before the run, when nobody waits: a few seconds of work, for guests that start an interpreter.
+const BEFORE: Budget = Budget { fuel: 2_000_000_000, epochs: 100 };
+/// A call during the run, when other requests wait for the processor: some ten milliseconds of work. A
+/// verdict takes microseconds.
+const DURING: Budget = Budget { fuel: 20_000_000, epochs: 5 };
 /// Between two ticks of the epoch.
-const EPOCH: Duration = Duration::from_millis(100);
-/// How many of them a call may take.
-const EPOCHS: u64 = 10;
+const EPOCH: Duration = Duration::from_millis(50);
 /// All of a plugin's memory.
 pub(super) const MEMORY: u64 = 64 << 20;
 /// What the names of all imports begin with.
@@ -62,6 +75,7 @@ pub enum Refusal {
 pub(super) struct Host {
     engine: wasmtime::Engine,
     linker: Linker<State>,
+    cache: Cache,
 }
 
 impl Host {
@@ -82,7 +96,7 @@ impl Host {
         };
         let thread = std::thread::Builder::new().name("squall-epoch".into()).spawn(tick);
         thread.map_err(|error| Refusal::Invalid(error.to_string()))?;
-        Ok(Self { engine, linker })
+        Ok(Self { engine, linker, cache: Cache::of_user() })
     }
 
     /// Takes a component, or a core module that carries its component type, which it wraps.
@@ -93,16 +107,18 @@ impl Host {
         let bytes = match bytes.get(..8) {
             Some(COMPONENT) => bytes,
             Some(CORE) => {
-                // The encoder takes sections at their word, and panics where a length is a lie.
+                // The encoder expects a valid module, and panics on others.
                 wasmtime::Module::validate(&self.engine, bytes)
                     .map_err(|error| Refusal::Invalid(first_line(&error)))?;
-                wrapped = wrap(bytes)?;
+                wrapped = wrap::wrap(bytes)?;
                 &wrapped
             }
             _ => return Err(Refusal::NotWasm),
         };
-        let component =
-            Component::new(&self.engine, bytes).map_err(|error| Refusal::Invalid(first_line(&error)))?;
+        let component = self
+            .cache
+            .component(&self.engine, bytes)
+            .map_err(|error| Refusal::Invalid(first_line(&error)))?;
         let kind = component.component_type();
         if let Some((name, _)) = kind.imports(&self.engine).find(|(name, _)| !name.starts_with(INTERFACE)) {
             return Err(Refusal::Import(name.to_owned()));
@@ -115,26 +131,20 @@ impl Host {
         let name = state.plugin.clone();
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| state);
-        refuel(&mut store).map_err(|error| Refusal::Interface(first_line(&error)))?;
+        refuel(&mut store, BEFORE).map_err(|error| Refusal::Interface(first_line(&error)))?;
         let instance = bindings::Fault::instantiate(&mut store, component, &self.linker)
             .map_err(|error| Refusal::Interface(first_line(&error)))?;
-        Ok(Plugin { name, store, instance, hooks: Hooks::default(), trapped: None })
+        Ok(Plugin { name, store, instance, hooks: Hooks::default(), budget: BEFORE, trapped: None })
     }
-}
-
-fn wrap(module: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let encoder = wit_component::ComponentEncoder::default().validate(true).module(module);
-    let component = encoder.and_then(|mut encoder| encoder.encode());
-    component.map_err(|error| Refusal::NotWrapped(error.root_cause().to_string()))
 }
 
 fn first_line(error: &wasmtime::Error) -> String {
     format!("{error:#}").lines().next().unwrap_or_default().to_owned()
 }
 
-fn refuel(store: &mut Store<State>) -> Result<(), wasmtime::Error> {
-    store.set_epoch_deadline(EPOCHS);
-    store.set_fuel(FUEL)
+fn refuel(store: &mut Store<State>, budget: Budget) -> Result<(), wasmtime::Error> {
+    store.set_epoch_deadline(budget.epochs);
+    store.set_fuel(budget.fuel)
 }
 
 /// A plugin that runs: one instance a fault.
@@ -143,6 +153,7 @@ pub(super) struct Plugin {
     store: Store<State>,
     instance: bindings::Fault,
     hooks: Hooks,
+    budget: Budget,
     /// An instance that trapped can't be entered again: it fails the same way for ever.
     trapped: Option<Trap>,
 }
@@ -151,6 +162,7 @@ impl Plugin {
     /// Hands over the fault's parameters. The inner error is the plugin's own.
     pub(super) fn configure(&mut self, json: &str) -> Result<Result<(), String>, Trap> {
         let configured = self.call("configure", |plugin, store| plugin.call_configure(store, json))?;
+        self.budget = DURING;
         Ok(configured.map(|hooks| self.hooks = convert::hooks(hooks)))
     }
 
@@ -172,8 +184,8 @@ impl Plugin {
             return Err(trap.clone());
         }
         self.store.data_mut().hook = hook;
-        let result =
-            refuel(&mut self.store).and_then(|()| call(self.instance.squall_fault_plugin(), &mut self.store));
+        let result = refuel(&mut self.store, self.budget)
+            .and_then(|()| call(self.instance.squall_fault_plugin(), &mut self.store));
         result.map_err(|error| {
             let kind = self.kind_of(&error);
             self.trap(hook, kind)
@@ -191,8 +203,8 @@ impl Plugin {
             return TrapKind::Memory(MEMORY);
         }
         match error.downcast_ref::<wasmtime::Trap>() {
-            Some(wasmtime::Trap::OutOfFuel) => TrapKind::Fuel(FUEL),
-            Some(wasmtime::Trap::Interrupt) => TrapKind::Deadline(EPOCH * EPOCHS as u32),
+            Some(wasmtime::Trap::OutOfFuel) => TrapKind::Fuel(self.budget.fuel),
+            Some(wasmtime::Trap::Interrupt) => TrapKind::Deadline(EPOCH * self.budget.epochs as u32),
             Some(trap) => TrapKind::Other(trap.to_string()),
             None => TrapKind::Other(first_line(error)),
         }
