@@ -14,7 +14,7 @@ use super::forward::Body;
 use super::scan::Scanner;
 use super::socket::{Ender, HowToEnd};
 use super::upstream::{Broken, how_it_broke};
-use crate::fault::EventVerdict;
+use crate::fault::{Ending, EventVerdict};
 use crate::record::AttemptEnd;
 use crate::sse::Parser;
 
@@ -162,28 +162,46 @@ impl Relay {
                         passed.extend_from_slice(&event.raw);
                     }
                     EventVerdict::Replace(payloads) => {
-                        payloads.iter().for_each(|data| write_event(&mut passed, data))
+                        for data in &payloads {
+                            write_event(&mut passed, event.kind.as_deref(), data);
+                        }
                     }
-                    EventVerdict::Raw(bytes) => passed.extend_from_slice(&bytes),
-                    EventVerdict::Close => {
-                        self.entry.ends(AttemptEnd::Injected);
-                        // The body's end is the response's: whole, as far as HTTP can tell.
-                        return;
+                    EventVerdict::Raw(writes) => {
+                        for bytes in writes {
+                            if !passed.is_empty() {
+                                if self.flush(&mut passed).await.is_err() {
+                                    return;
+                                }
+                                self.settled().await;
+                            }
+                            passed.extend_from_slice(&bytes);
+                        }
                     }
-                    EventVerdict::Reset => {
-                        self.entry.ends(AttemptEnd::Injected);
-                        return self.end(HowToEnd::Rst).await;
+                    EventVerdict::Last(bytes, then) => {
+                        if self.send(Frame::data(bytes)).await.is_err() {
+                            return;
+                        }
+                        return self.inject(then).await;
                     }
-                    EventVerdict::Hang => {
-                        self.entry.ends(AttemptEnd::Injected);
-                        self.client.closed().await;
-                        return;
-                    }
+                    EventVerdict::Close => return self.inject(Ending::Close).await,
+                    EventVerdict::Reset => return self.inject(Ending::Reset).await,
+                    EventVerdict::Hang => return self.inject(Ending::Hang).await,
                 }
             }
             if self.flush(&mut passed).await.is_err() {
                 return;
             }
+        }
+    }
+
+    /// Ends a stream as a fault wants it.
+    async fn inject(mut self, ending: Ending) {
+        self.entry.ends(AttemptEnd::Injected);
+        match ending {
+            // The body's end is the response's: whole, as far as HTTP can tell.
+            Ending::Close => {}
+            Ending::Reset => self.end(HowToEnd::Rst).await,
+            Ending::Hang => self.client.closed().await,
         }
     }
 
@@ -251,21 +269,31 @@ impl Relay {
         self.end(how).await;
     }
 
-    /// Ends the client's connection, after what was passed on before.
-    async fn end(mut self, how: HowToEnd) {
-        self.entry.close();
+    /// Waits until what was passed on is in the client's socket.
+    async fn settled(&self) {
         while self.client.capacity() < WINDOW && !self.client.is_closed() {
             self.ender.settled().await;
         }
         self.ender.settled().await;
+    }
+
+    /// Ends the client's connection, after what was passed on before.
+    async fn end(mut self, how: HowToEnd) {
+        self.entry.close();
+        self.settled().await;
         self.ender.end(how);
         // Were the body's sender gone before its connection, the body would end as if it were whole.
         self.client.closed().await;
     }
 }
 
-/// A payload as an event; each of its lines is a `data` line, as the format wants it.
-fn write_event(out: &mut BytesMut, data: &[u8]) {
+/// A payload as an event of this name; each of its lines is a `data` line, as the format wants it.
+fn write_event(out: &mut BytesMut, name: Option<&[u8]>, data: &[u8]) {
+    if let Some(name) = name {
+        out.extend_from_slice(b"event: ");
+        out.extend_from_slice(name);
+        out.extend_from_slice(b"\n");
+    }
     for line in data.split(|byte| *byte == b'\n') {
         out.extend_from_slice(b"data: ");
         out.extend_from_slice(line);
