@@ -14,6 +14,7 @@ use super::forward::Body;
 use super::scan::Scanner;
 use super::socket::{Ender, HowToEnd};
 use super::upstream::{Broken, how_it_broke};
+use crate::clock::Nanos;
 use crate::fault::{Ending, EventVerdict};
 use crate::record::AttemptEnd;
 use crate::sse::Parser;
@@ -22,6 +23,9 @@ use crate::sse::Parser;
 const WINDOW: usize = 8;
 /// A paced body is passed on in this many pieces a second.
 const PACE_STEPS: u64 = 20;
+/// A delay counts from when the event before was due, if that is no longer ago: what timers oversleep
+/// must not add up over a stream.
+const OVERSLEPT: Duration = Duration::from_millis(20);
 
 /// Writes down that the node broke an attempt off, and says how its client is to see that.
 pub(super) fn broke(entry: &mut Entry, broken: Broken) -> HowToEnd {
@@ -115,6 +119,8 @@ impl Relay {
     pub(super) async fn events(mut self, mut body: Incoming) {
         let mut parser = Parser::new();
         let (mut index, mut seen) = (0, 0);
+        let clock = self.entry.shared.context.clock;
+        let mut held_until = Nanos::ZERO;
         loop {
             let frame = match self.next(&mut body).await {
                 Ok(Some(Ok(frame))) => frame,
@@ -129,6 +135,7 @@ impl Relay {
                 Err(Gone) => return,
             };
             let Ok(data) = frame.into_data() else { continue };
+            let arrived = clock.now();
             parser.push(&data);
             // What passes is gathered, so that a chunk of many events stays one write.
             let mut passed = BytesMut::new();
@@ -152,7 +159,12 @@ impl Relay {
                     return;
                 }
                 if !ruling.delay.is_zero() {
-                    tokio::time::sleep(ruling.delay).await;
+                    let earliest = Nanos::from(clock.now().since(Nanos::from(OVERSLEPT)));
+                    held_until = held_until.max(arrived).max(earliest) + ruling.delay;
+                    tokio::select! {
+                        () = clock.sleep_until(held_until) => {}
+                        () = self.client.closed() => return,
+                    }
                 }
                 match ruling.verdict {
                     EventVerdict::Pass | EventVerdict::Delay(_) => passed.extend_from_slice(&event.raw),

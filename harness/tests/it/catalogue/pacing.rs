@@ -3,15 +3,26 @@
 use std::time::Duration;
 
 use serde_json::json;
-use squall::record::AttemptEnd;
+use squall::record::{AttemptEnd, Record};
 
 use super::{WORDS, answering, chat, completion, fault, read, see, streaming};
+use crate::support::storm::Storm;
 use crate::support::{End, Result, Seen};
 
 /// When each event had come whole, as far as reads tell.
 fn arrivals(seen: &Seen) -> Vec<Duration> {
     let count = |bytes: &[u8]| bytes.windows(6).filter(|window| window == b"data: ").count();
     seen.reads.iter().flat_map(|(at, bytes)| vec![*at; count(bytes)]).collect()
+}
+
+/// The verdicts of the fault log.
+fn verdicts(storm: Storm) -> Vec<String> {
+    let records = storm.rig.records().into_iter();
+    let faults = records.filter_map(|record| match record {
+        Record::Fault(row) => Some(row.verdict),
+        _ => None,
+    });
+    faults.collect()
 }
 
 fn ms(count: u64) -> Duration {
@@ -21,7 +32,7 @@ fn ms(count: u64) -> Duration {
 #[test]
 fn slow_stream_spaces_events_to_its_rate() -> Result {
     let payloads = chat(&WORDS);
-    let (_, seen) = see(&streaming(&payloads)?, &fault("slow-stream", "tokens_per_s = 25"))?;
+    let (storm, seen) = see(&streaming(&payloads)?, &fault("slow-stream", "tokens_per_s = 25"))?;
     assert_eq!(seen.events(), payloads);
     let at = arrivals(&seen);
     // Seven events, six gaps of 40 ms; a client may see one late, but none early.
@@ -29,6 +40,29 @@ fn slow_stream_spaces_events_to_its_rate() -> Result {
         assert!(*at >= ms(40) * index, "event {index} came after {at:?}");
     }
     assert!(at[0] < at[1], "the first is not held back for the second: {at:?}");
+    assert_eq!(verdicts(storm), ["delay(40.000ms)"; 6], "no clock has a part in them");
+    Ok(())
+}
+
+#[test]
+fn slow_stream_keeps_a_rate_whose_gaps_are_shorter_than_a_timers_tick() -> Result {
+    // 500 gaps of 0.4 ms: were each slept for by itself, with a timer of 1 ms, they would take a second.
+    let payloads = chat(&[" w"; 498]);
+    let (storm, seen) = see(&streaming(&payloads)?, &fault("slow-stream", "tokens_per_s = 2500"))?;
+    assert_eq!(seen.events(), payloads);
+    let row = storm.rig.attempt()?;
+    let took = row.end_ns - row.start_ns;
+    assert!(took >= ms(200) && took < ms(500), "{took:?}");
+    Ok(())
+}
+
+#[test]
+fn a_client_that_leaves_a_stalled_stream_ends_its_attempt() -> Result {
+    let node = streaming(&chat(&WORDS))?;
+    let storm = Storm::new(&node, &fault("stall", "after = 2, for = \"1h\""))?;
+    // It gives up after a silence.
+    assert_eq!(storm.rig.ask()?.events().len(), 2);
+    assert_eq!(storm.rig.attempt()?.end, AttemptEnd::ClientLeft);
     Ok(())
 }
 
@@ -64,8 +98,8 @@ fn slow_stream_holds_a_whole_answer_as_long_as_its_tokens_take() -> Result {
 #[test]
 fn slow_stream_ramps_from_one_rate_to_another() -> Result {
     let payloads = chat(&["w"; 30]);
-    // From 100 a second to 10 within 300 ms, in which 17 events fit; the last of 24 more would be due
-    // after 240 ms at the first rate, after 2.4 s at the second, and is after a second.
+    // From 100 a second to 10 within 300 ms, in which 17 gaps fit. The last of 24 would end after 240 ms
+    // at the first rate, after 2.4 s at the second, and does after about a second.
     let with = "tokens_per_s = 100, ramp = { to = 10, over = \"300ms\" }";
     let (_, seen) = see(&streaming(&payloads[..25])?, &fault("slow-stream", with))?;
     assert_eq!(seen.events(), payloads[..25]);

@@ -18,7 +18,7 @@ words! {
     enum Which { Repeat = "repeat", Reorder = "reorder", Replay = "replay" }
 }
 
-/// What is kept of a stream: so many events, and no larger ones.
+/// What is kept of a stream, at most: a plugin's memory is for thousands of them.
 const KEPT_EVENTS: u32 = 64;
 const KEPT_BYTES: usize = 16 << 10;
 
@@ -30,8 +30,14 @@ struct Duplicate {
 }
 
 impl Duplicate {
-    fn keep(&mut self, attempt: &Attempt, data: &[u8]) {
-        self.kept.entry(attempt.id).or_default().push(data.to_vec());
+    /// Keeps an event, unless that were too much.
+    fn keep(&mut self, attempt: &Attempt, data: &[u8]) -> bool {
+        let kept = self.kept.entry(attempt.id).or_default();
+        let fits = kept.iter().map(Vec::len).sum::<usize>() + data.len() <= KEPT_BYTES;
+        if fits {
+            kept.push(data.to_vec());
+        }
+        fits
     }
 
     /// What is kept and this event, in this order, as they stood on the wire.
@@ -48,13 +54,10 @@ impl Duplicate {
 
     /// Holds event `after` back until the next has passed. The last of a stream has no next.
     fn reorder(&mut self, attempt: &Attempt, index: u32, data: &[u8]) -> EventVerdict {
-        if index == self.after && !answer::is_final(data) {
-            self.keep(attempt, data);
-            return EventVerdict::Drop;
-        }
-        match self.kept.contains_key(&attempt.id) {
-            true => self.release(attempt, data, false),
-            false => EventVerdict::Pass,
+        match index.checked_sub(self.after) {
+            Some(0) if !answer::is_final(data) && self.keep(attempt, data) => EventVerdict::Drop,
+            Some(1) if self.kept.contains_key(&attempt.id) => self.release(attempt, data, false),
+            _ => EventVerdict::Pass,
         }
     }
 
@@ -62,7 +65,7 @@ impl Duplicate {
         if index == self.after {
             return self.release(attempt, data, true);
         }
-        if index < self.after.min(KEPT_EVENTS) && data.len() <= KEPT_BYTES {
+        if index < self.after.min(KEPT_EVENTS) {
             self.keep(attempt, data);
         }
         EventVerdict::Pass

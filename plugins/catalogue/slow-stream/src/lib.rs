@@ -1,9 +1,7 @@
 //! `slow-stream`: spaces a stream's events to a rate, which may change while the fault is on.
 //!
-//! Each event is due when the ones before it have had their time. A node that is slower than the
-//! rate is left alone, and builds up no credit.
-
-use std::collections::HashMap;
+//! Each event is held for its time, and holds those behind it: a stream faster than the rate gets the
+//! rate, one slower is no more than one gap late. The delays depend on no clock, but for a ramp.
 
 use squall_plugin::{
     Attempt, BodyVerdict, EventVerdict, Hooks, Plugin, ResponseHead, ResponseVerdict, Span, answer, export,
@@ -43,22 +41,20 @@ struct SlowStream {
     unit: Unit,
     rate: f64,
     ramp: Option<Ramp>,
-    /// Of each stream under way: when its next event is due.
-    due: HashMap<u64, u64>,
 }
 
 impl SlowStream {
-    /// Units a second, at a time of the run.
-    fn rate(&self, attempt: &Attempt, at: u64) -> f64 {
+    /// Units a second, now.
+    fn rate(&self, attempt: &Attempt) -> f64 {
         let Some(Ramp { to, over }) = &self.ramp else { return self.rate };
-        let switched_on = attempt.at.saturating_sub(attempt.since_start);
-        let done = (at.saturating_sub(switched_on) as f64 / over.nanos() as f64).min(1.0);
+        let on_for = attempt.since_start + host::now().saturating_sub(attempt.at);
+        let done = (on_for as f64 / over.nanos() as f64).min(1.0);
         self.rate + (to - self.rate) * done
     }
 
     /// How long this much takes, in nanoseconds.
-    fn takes(&self, attempt: &Attempt, at: u64, units: f64) -> u64 {
-        (units / self.rate(attempt, at) * 1e9) as u64
+    fn takes(&self, attempt: &Attempt, units: f64) -> u64 {
+        (units / self.rate(attempt) * 1e9) as u64
     }
 }
 
@@ -86,12 +82,11 @@ impl Plugin for SlowStream {
                 );
             }
         }
-        Ok(Self { unit, rate, ramp: params.ramp, due: HashMap::new() })
+        Ok(Self { unit, rate, ramp: params.ramp })
     }
 
     fn hooks(&self) -> Hooks {
-        let whole = if self.unit == Unit::Bytes { Hooks::RESPONSE } else { Hooks::BODY };
-        Hooks::EVENT | Hooks::FINISH | whole
+        Hooks::EVENT | if self.unit == Unit::Bytes { Hooks::RESPONSE } else { Hooks::BODY }
     }
 
     /// Only asked for with bytes: paces an answer that is no stream.
@@ -100,19 +95,18 @@ impl Plugin for SlowStream {
         if kind.starts_with("text/event-stream") {
             return ResponseVerdict::Pass;
         }
-        ResponseVerdict::Pace((self.rate(attempt, host::now()) as u64).max(1))
+        ResponseVerdict::Pace((self.rate(attempt) as u64).max(1))
     }
 
-    fn event(&mut self, attempt: &Attempt, _: u32, data: &[u8]) -> EventVerdict {
-        let now = host::now();
+    /// The first token comes when the node sends it.
+    fn event(&mut self, attempt: &Attempt, index: u32, data: &[u8]) -> EventVerdict {
         let units = match self.unit {
+            Unit::Tokens if index == 0 => return EventVerdict::Pass,
             Unit::Tokens => 1.0,
             // With the field's name before it and the empty line after.
             Unit::Bytes => (data.len() + 8) as f64,
         };
-        let at = self.due.get(&attempt.id).map_or(now, |due| now.max(*due));
-        self.due.insert(attempt.id, at.saturating_add(self.takes(attempt, at, units)));
-        if at > now { EventVerdict::Delay(at - now) } else { EventVerdict::Pass }
+        EventVerdict::Delay(self.takes(attempt, units))
     }
 
     /// Only asked for with tokens: an answer that is no stream comes when its last token would.
@@ -122,13 +116,9 @@ impl Plugin for SlowStream {
             counts.iter().find_map(|path| json::find(body, path)?.parse().ok())
         });
         match tokens {
-            Some(tokens) => BodyVerdict::Delay(self.takes(attempt, host::now(), tokens)),
+            Some(tokens) => BodyVerdict::Delay(self.takes(attempt, tokens)),
             None => BodyVerdict::Pass,
         }
-    }
-
-    fn finish(&mut self, attempt: &Attempt) {
-        self.due.remove(&attempt.id);
     }
 }
 
