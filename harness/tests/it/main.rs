@@ -1,5 +1,6 @@
 //! Tests on real sockets, real processes and real plugins. One binary, so that it links once.
 
+mod catalogue;
 mod load;
 mod plugins;
 mod proxy;

@@ -324,7 +324,7 @@ mod mistakes {
         26 | fault = [{ plugin = "latnecy", nodes = ["alpha"], at = "2s", with = { fixed = "20ms" } }]
            |                     ^^^^^^^^^ did you mean `latency`?
            |
-           = help: built-in plugins: `cut`, `http-error`, `latency` and `node-kill`
+           = help: built-in plugins: `cut`, `duplicate`, `http-error`, `in-band-error`, `latency`, `malformed`, `node-kill`, `poison`, `refusal`, `slow-stream`, `stall`, `wrong-model` and `wrong-usage`
            = help: a plugin of your own is given by its path, as in `"plugins/mine.wasm"`
 
         s.toml: 1 mistake, nothing was run
