@@ -30,6 +30,7 @@
 //! ```
 
 mod chance;
+mod deed;
 #[doc(hidden)]
 pub mod describe;
 mod params;
@@ -56,6 +57,7 @@ pub use bindings::squall::fault::types::{
     RequestHead, RequestVerdict, ResponseHead, ResponseVerdict,
 };
 pub use chance::{Chance, Lognormal};
+pub use deed::done;
 pub use describe::{Kind, Params, Table};
 pub use params::{CountOrShare, CountOrSpan, Span, parse};
 #[doc(hidden)]
