@@ -10,7 +10,23 @@ macro_rules! built_in {
 }
 
 /// All of them, by name.
-pub const BUILT_IN: &[BuiltIn] = built_in!["cut", "http-error", "latency", "node-kill"];
+pub const BUILT_IN: &[BuiltIn] = built_in![
+    "bandwidth",
+    "blackhole",
+    "brownout",
+    "connect",
+    "crash-loop",
+    "cut",
+    "fail-first",
+    "flap",
+    "http-error",
+    "latency",
+    "node-kill",
+    "node-pause",
+    "rate-limit",
+    "zombie",
+    "zone-outage",
+];
 
 /// The names of all of them.
 pub fn built_in_names() -> Vec<&'static str> {
