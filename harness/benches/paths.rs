@@ -9,14 +9,13 @@ use squall::sse::Parser;
 
 /// A stream of chat chunks, as a node sends it.
 fn stream() -> Vec<u8> {
-    let mut text = String::new();
-    for n in 0..512 {
-        text.push_str(&format!(
+    let event = |n: usize| {
+        format!(
             "data: {{\"id\":\"chatcmpl-{n}\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"sim\",\
              \"choices\":[{{\"index\":0,\"delta\":{{\"content\":\" word\"}},\"finish_reason\":null}}]}}\n\n"
-        ));
-    }
-    text.into_bytes()
+        )
+    };
+    (0..512).map(event).collect::<String>().into_bytes()
 }
 
 /// The SSE parser, beside one search through the same bytes.

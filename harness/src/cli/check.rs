@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use squall::clock::Nanos;
+use squall::fault;
 use squall::scenario::plan::{
     Entry, FailoverBounds, FaultPlan, Length, NodeKind, NodePlan, Objective, Plan, Schedule,
 };
@@ -53,6 +54,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
             return Err(error.into());
         }
     };
+    fault::check_all(&plan)?;
     let survey = traffic::survey(&plan)?;
     let checked = Checked::new(&plan, &survey);
     if args.json {

@@ -3,6 +3,7 @@
 mod check;
 mod completions;
 mod exit;
+mod plugin;
 mod progress;
 mod reaper;
 mod router;
@@ -32,6 +33,7 @@ struct Cli {
 enum Verb {
     Run(run::Args),
     Check(check::Args),
+    Plugin(plugin::Args),
     Schema(schema::Args),
     Sim(sim::Args),
     Router(router::Args),
@@ -46,6 +48,7 @@ pub(crate) fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Run(args) => run::run(&args),
         Verb::Check(args) => check::run(&args),
+        Verb::Plugin(args) => plugin::run(&args),
         Verb::Schema(args) => schema::run(&args),
         Verb::Sim(args) => sim::run(&args),
         Verb::Router(args) => router::run(&args),

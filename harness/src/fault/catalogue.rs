@@ -1,16 +1,13 @@
 //! The plugins that are part of the program, built from plugins/catalogue/ by ci/build-plugins.
 
-/// A built-in plugin: its name, and its bytes as committed under plugins/dist/.
-pub type BuiltIn = (&'static str, &'static [u8]);
-
 macro_rules! built_in {
     ($($name:literal),* $(,)?) => {
         &[$(($name, include_bytes!(concat!("../../../plugins/dist/", $name, ".wasm")))),*]
     };
 }
 
-/// All of them, by name.
-pub const BUILT_IN: &[BuiltIn] = built_in![
+/// All of them, by name: each with its bytes, as committed under plugins/dist/.
+pub const BUILT_IN: &[(&str, &[u8])] = built_in![
     "bandwidth",
     "blackhole",
     "brownout",

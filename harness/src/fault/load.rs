@@ -10,11 +10,12 @@ use squall_report::Counter;
 
 use super::catalogue::{BUILT_IN, built_in_names};
 use super::wasm::{self, Deeds, Host, Refusal, State};
-use super::{Engine, Fault, NodeControl, Trap};
+use super::{Description, Engine, Fault, NodeControl, NodeInfo, NodeState, Trap};
 use crate::clock::Clock;
 use crate::correlation::Correlator;
+use crate::name::NodeName;
 use crate::record::Recorder;
-use crate::scenario::plan::{FaultPlan, Plan, PluginRef};
+use crate::scenario::plan::{FaultPlan, NodePlan, Plan, PluginRef};
 
 /// Why a fault can't be made.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +84,7 @@ pub fn load_all(
     let mut faults: Vec<(FaultPlan, Box<dyn Fault>)> = Vec::new();
     let mut made = Vec::new();
     if !plan.faults.is_empty() {
-        let host = Host::new().map_err(|why| PluginError::Refused { plugin: "wasmtime".into(), why })?;
+        let host = host()?;
         let mut compiled = HashMap::new();
         for fault in &plan.faults {
             let bytes = bytes_of(&fault.plugin)?;
@@ -120,6 +121,71 @@ pub fn load_all(
     let engine = Engine::new(plan.seed, clock, recorder.clone(), Arc::clone(correlator), faults);
     Ok(Loaded { engine, control: Arc::clone(control), made })
 }
+
+fn host() -> Result<Host, PluginError> {
+    Host::new().map_err(|why| PluginError::Refused { plugin: "wasmtime".into(), why })
+}
+
+/// Hands every fault of `plan` its parameters, as before a run, and lets nothing run.
+pub fn check_all(plan: &Plan) -> Result<(), PluginError> {
+    let node = |node: &NodePlan| NodeInfo {
+        name: node.name.clone(),
+        zone: node.zone.clone(),
+        state: NodeState::Down,
+    };
+    let control: Arc<dyn NodeControl> = Arc::new(Planned(plan.nodes.iter().map(node).collect()));
+    load_all(plan, Clock::stopped(), &Recorder::channel().0, &Arc::default(), &control).map(drop)
+}
+
+/// What a plugin says of itself.
+pub fn describe(plugin: &PluginRef) -> Result<Description, PluginError> {
+    let refused = |why| PluginError::Refused { plugin: plugin.name(), why };
+    let host = host()?;
+    let component = host.compile(&bytes_of(plugin)?).map_err(refused)?;
+    let state = State {
+        plugin: plugin.name(),
+        fault: 0,
+        granted: Vec::new(),
+        clock: Clock::stopped(),
+        recorder: Recorder::channel().0,
+        control: Arc::new(Planned(Vec::new())),
+        deeds: wasm::deeds(),
+        hook: "describe",
+        log_lines: 0,
+        memory: 0,
+        refused_memory: false,
+    };
+    Ok(host.instantiate(&component, state).map_err(refused)?.describe()?)
+}
+
+/// A fleet that does not run, for plugins that are only looked at.
+struct Planned(Vec<NodeInfo>);
+
+impl NodeControl for Planned {
+    fn list(&self) -> Vec<NodeInfo> {
+        self.0.clone()
+    }
+    fn kill(&self, _: &NodeName) -> Result<(), String> {
+        Err(NOTHING_RUNS.into())
+    }
+    fn pause(&self, _: &NodeName) -> Result<(), String> {
+        Err(NOTHING_RUNS.into())
+    }
+    fn resume(&self, _: &NodeName) -> Result<(), String> {
+        Err(NOTHING_RUNS.into())
+    }
+    fn restart(&self, _: &NodeName) -> Result<(), String> {
+        Err(NOTHING_RUNS.into())
+    }
+    fn refuse(&self, _: &NodeName) -> Result<(), String> {
+        Err(NOTHING_RUNS.into())
+    }
+    fn accept(&self, _: &NodeName) -> Result<(), String> {
+        Err(NOTHING_RUNS.into())
+    }
+}
+
+const NOTHING_RUNS: &str = "nothing runs yet";
 
 fn bytes_of(plugin: &PluginRef) -> Result<Vec<u8>, PluginError> {
     match plugin {

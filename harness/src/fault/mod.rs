@@ -20,7 +20,7 @@ use crate::name::{AttemptId, NodeName, RequestId};
 
 pub use catalogue::{BUILT_IN, built_in_names};
 pub use engine::{AttemptFaults, Engine, Tally};
-pub use load::{Loaded, PluginError, load_all};
+pub use load::{Loaded, PluginError, check_all, describe, load_all};
 pub use verdict::{
     BodyVerdict, Canned, ConnectVerdict, EventVerdict, RequestVerdict, ResponseVerdict, Verdict,
 };

@@ -166,24 +166,21 @@ fn fill(who: &str, text: &str, known: &BTreeMap<String, String>) -> Result<Strin
     while let Some(open) = rest.find('{') {
         let (before, after) = rest.split_at(open);
         filled.push_str(before);
-        let name = after[1..].split_once('}').map(|(name, _)| name);
-        match name
-            .filter(|name| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "._-".contains(c)))
-        {
-            Some(name) => {
-                let value = known.get(name).ok_or_else(|| FleetError::Placeholder {
-                    who: who.into(),
-                    placeholder: name.into(),
-                    known: known.keys().map(|key| format!("{{{key}}}")).collect::<Vec<_>>().join(", "),
-                })?;
-                filled.push_str(value);
-                rest = &after[name.len() + 2..];
-            }
-            None => {
-                filled.push('{');
-                rest = &after[1..];
-            }
-        }
+        let is_name =
+            |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "._-".contains(c));
+        let name = after[1..].split_once('}').map(|(name, _)| name).filter(is_name);
+        let Some(name) = name else {
+            filled.push('{');
+            rest = &after[1..];
+            continue;
+        };
+        let value = known.get(name).ok_or_else(|| FleetError::Placeholder {
+            who: who.into(),
+            placeholder: name.into(),
+            known: known.keys().map(|key| format!("{{{key}}}")).collect::<Vec<_>>().join(", "),
+        })?;
+        filled.push_str(value);
+        rest = &after[name.len() + 2..];
     }
     filled.push_str(rest);
     Ok(filled)

@@ -245,63 +245,64 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn an_answer_cut_anywhere_is_truncated(
-            end in any::<Index>(), cuts in prop::collection::vec(any::<Index>(), 0..8),
-        ) {
-            let whole = expected();
-            let end = 1 + end.index(whole.len() - 1);
-            prop_assert_eq!(check(&whole[..end], &cuts), Content::Truncated);
-        }
-
-        #[test]
-        fn a_jump_anywhere_is_found_however_the_text_is_split(
-            from in 1..=TOKENS, to in 1..TOKENS, cuts in prop::collection::vec(any::<Index>(), 0..8),
-        ) {
-            prop_assume!(from != to);
-            let text = pieces(0..from) + &pieces(to..TOKENS);
-            // A jump to a word that happens to be the one due is no jump.
-            prop_assume!(!expected().starts_with(&text));
-            let want = if to < from { Content::Duplicated } else { Content::Spliced };
-            prop_assert_eq!(check(&text, &cuts), want);
-        }
-
-        #[test]
-        fn a_jump_inside_a_word_is_found_too(
-            from in any::<Index>(), to in any::<Index>(), cuts in prop::collection::vec(any::<Index>(), 0..8),
-        ) {
-            let whole = expected();
-            let (from, to) = (1 + from.index(whole.len()), to.index(whole.len()));
-            prop_assume!(from != to);
-            let text = format!("{}{}", &whole[..from], &whole[to..]);
-            prop_assume!(!whole.starts_with(&text));
-            let want = if to < from { Content::Duplicated } else { Content::Spliced };
-            prop_assert_eq!(check(&text, &cuts), want);
-        }
-
-        #[test]
-        fn a_jump_before_a_cut_is_found_when_four_words_follow(
-            from in 1..40_u32, to in 1..40_u32, after in 7..20_u32,
-        ) {
-            prop_assume!(from != to);
-            let text = pieces(0..from) + &pieces(to..to + after);
-            prop_assume!(!expected().starts_with(&text));
-            let seen = check(&text, &[]);
-            let want = if to < from { Content::Duplicated } else { Content::Spliced };
-            prop_assert_eq!(seen, want);
-        }
-
-        #[test]
-        fn any_text_is_judged_without_a_panic(text in ".{0,200}", cuts in prop::collection::vec(any::<Index>(), 0..8)) {
-            let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
-            at.extend([0, text.len()]);
-            at.sort_unstable();
-            at.retain(|at| text.is_char_boundary(*at));
-            let mut checker = Checker::new(answer(), TOKENS);
-            for pair in at.windows(2) {
-                checker.feed(&text[pair[0]..pair[1]]);
+            #[test]
+            fn an_answer_cut_anywhere_is_truncated(
+                end in any::<Index>(), cuts in prop::collection::vec(any::<Index>(), 0..8),
+            ) {
+                let whole = expected();
+                let end = 1 + end.index(whole.len() - 1);
+                prop_assert_eq!(check(&whole[..end], &cuts), Content::Truncated);
             }
-            prop_assert!(matches!(checker.finish(), Content::Different | Content::Unknown | Content::Truncated));
+
+            #[test]
+            fn a_jump_anywhere_is_found_however_the_text_is_split(
+                from in 1..=TOKENS, to in 1..TOKENS, cuts in prop::collection::vec(any::<Index>(), 0..8),
+            ) {
+                prop_assume!(from != to);
+                let text = pieces(0..from) + &pieces(to..TOKENS);
+                // A jump to a word that happens to be the one due is no jump.
+                prop_assume!(!expected().starts_with(&text));
+                let want = if to < from { Content::Duplicated } else { Content::Spliced };
+                prop_assert_eq!(check(&text, &cuts), want);
+            }
+
+            #[test]
+            fn a_jump_inside_a_word_is_found_too(
+                from in any::<Index>(), to in any::<Index>(), cuts in prop::collection::vec(any::<Index>(), 0..8),
+            ) {
+                let whole = expected();
+                let (from, to) = (1 + from.index(whole.len()), to.index(whole.len()));
+                prop_assume!(from != to);
+                let text = format!("{}{}", &whole[..from], &whole[to..]);
+                prop_assume!(!whole.starts_with(&text));
+                let want = if to < from { Content::Duplicated } else { Content::Spliced };
+                prop_assert_eq!(check(&text, &cuts), want);
+            }
+
+            #[test]
+            fn a_jump_before_a_cut_is_found_when_four_words_follow(
+                from in 1..40_u32, to in 1..40_u32, after in 7..20_u32,
+            ) {
+                prop_assume!(from != to);
+                let text = pieces(0..from) + &pieces(to..to + after);
+                prop_assume!(!expected().starts_with(&text));
+                let seen = check(&text, &[]);
+                let want = if to < from { Content::Duplicated } else { Content::Spliced };
+                prop_assert_eq!(seen, want);
+            }
+
+            #[test]
+            fn no_other_text_is_whole(text in ".{0,200}", cuts in prop::collection::vec(any::<Index>(), 0..8)) {
+                let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
+                at.extend([0, text.len()]);
+                at.sort_unstable();
+                at.retain(|at| text.is_char_boundary(*at));
+                let mut checker = Checker::new(answer(), TOKENS);
+                for pair in at.windows(2) {
+                    checker.feed(&text[pair[0]..pair[1]]);
+                }
+    // What it is called is a guess for a letter or two, but never that it is right.
+                prop_assert_ne!(checker.finish(), Content::Whole);
+            }
         }
-    }
 }

@@ -26,7 +26,7 @@ use squall_report::{Cohort, Outcome};
 const LONGEST_EVENT: usize = 1 << 20;
 /// No answer that comes as a whole is longer.
 const LONGEST_BODY: usize = 16 << 20;
-/// Of the body of an HTTP error no more is read.
+/// The body of an HTTP error is not read beyond this.
 const LONGEST_REFUSAL: usize = 64 << 10;
 
 /// A request, ready to be sent.
@@ -153,9 +153,6 @@ impl Session {
         expected: u32,
     ) -> Result<(), Wire> {
         let body = read_body(response, patience, LONGEST_BODY).await?;
-        if body.len() > LONGEST_BODY {
-            return Err(Wire::Garbled(format!("an answer of more than {LONGEST_BODY} bytes")));
-        }
         seen.take(dialect::whole(self.plan.target.api, &body), self.clock.now(), expected);
         seen.done = true;
         Ok(())
@@ -262,7 +259,7 @@ impl Seen {
     }
 }
 
-/// The body; of one that is longer than `longest`, somewhat more than that.
+/// The body, unless it is longer than `longest`.
 async fn read_body(
     mut response: Response,
     patience: &mut Patience<'_>,
@@ -272,7 +269,7 @@ async fn read_body(
     while let Some(bytes) = patience.wait(response.chunk()).await?? {
         body.extend_from_slice(&bytes);
         if body.len() > longest {
-            break;
+            return Err(Wire::Garbled(format!("a body of more than {longest} bytes")));
         }
     }
     Ok(body)

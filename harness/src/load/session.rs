@@ -52,9 +52,9 @@ impl Session {
     pub(super) fn new(context: LoadContext) -> Result<Self, LoadError> {
         let LoadContext { plan, clock, base_url, recorder, correlator, stop, in_flight } = context;
         let secret = Secret::read(plan.target.key.as_ref())?;
-        let client = client(plan.traffic.limits.connect, &secret)?;
         let url = format!("{}{}", base_url.trim_end_matches('/'), dialect::path(plan.target.api));
         let url = Url::parse(&url).map_err(|error| LoadError::Address(error.to_string()))?;
+        let client = client(plan.traffic.limits.connect, &secret, url.scheme() == "https")?;
         let sims = plan.nodes.iter().filter(|node| matches!(node.kind, NodeKind::Sim(_))).count();
         Ok(Self {
             clock,
@@ -157,12 +157,18 @@ impl Secret {
 
 /// A client that does what it is told and nothing else: no proxy of the environment, no redirect, no
 /// retry, no compression (which would hold events back), and a connection for every request in flight.
-fn client(connect: Duration, secret: &Secret) -> Result<Client, LoadError> {
+fn client(connect: Duration, secret: &Secret, tls: bool) -> Result<Client, LoadError> {
     let mut headers = HeaderMap::new();
     if let Some(value) = secret.header() {
         headers.insert(AUTHORIZATION, value.map_err(|_| LoadError::KeyUnfit)?);
     }
-    Client::builder()
+    let mut client = Client::builder();
+    if !tls {
+        // Reading the system's certificates takes milliseconds in which the first requests are due, and
+        // fails where there are none.
+        client = client.tls_certs_only([]);
+    }
+    client
         .user_agent(concat!("squall/", env!("CARGO_PKG_VERSION")))
         .default_headers(headers)
         .no_proxy()

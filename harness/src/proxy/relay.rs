@@ -168,7 +168,9 @@ impl Relay {
                         passed.extend_from_slice(&event.raw);
                     }
                     EventVerdict::Replace(payloads) => {
-                        payloads.iter().for_each(|data| write_event(&mut passed, data))
+                        for data in &payloads {
+                            write_event(&mut passed, data);
+                        }
                     }
                     EventVerdict::Raw(bytes) => passed.extend_from_slice(&bytes),
                     EventVerdict::Close => {

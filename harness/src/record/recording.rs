@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -119,9 +119,9 @@ impl State {
         records: &Receiver<Record>,
         closed: &Receiver<()>,
         log: File,
-        log_path: &PathBuf,
+        log_path: &Path,
     ) -> Result<Recorded, RecordError> {
-        let unwritable = |source| RecordError::Write { path: log_path.clone(), source };
+        let unwritable = |source| RecordError::Write { path: log_path.to_owned(), source };
         let mut file = BufWriter::new(log);
         let mut serializer = V2DeflateSerializer::new();
         let mut log = interval::begin(&mut file, &mut serializer).map_err(unwritable)?;

@@ -116,26 +116,27 @@ fn latency_label(ms: f64) -> String {
     if ms == 0.0 { "0".into() } else { format::latency(ms).replace(".0 s", " s") }
 }
 
-/// A log axis from a tick below `least` to one above `largest`.
+/// A log axis from a round latency below `least` to one above `largest`.
 fn decades(least: f64, largest: f64, most: usize) -> Axis {
     let (first, last) = (least.log10().floor() as i32, largest.log10().ceil() as i32);
-    let factors: &[f64] = match usize::try_from(last - first).unwrap_or(0) {
-        decades if decades * 3 <= most + 2 => &[1.0, 2.0, 5.0],
-        decades if decades * 2 <= most + 2 => &[1.0, 3.0],
-        _ => &[1.0],
+    let round = |factors: &'static [f64]| {
+        (first..=last).flat_map(move |power| factors.iter().map(move |factor| factor * 10_f64.powi(power)))
     };
-    let all = (first..=last).flat_map(|power| factors.iter().map(move |f| f * 10_f64.powi(power)));
-    let all: Vec<f64> = all.collect();
-    let below = all.iter().rposition(|v| *v <= least).unwrap_or(0);
-    let above = all.iter().position(|v| *v >= largest).unwrap_or(all.len() - 1);
-    let ticks: Vec<_> = all[below..=above].iter().map(|v| (v.log10(), latency_label(*v))).collect();
-    Axis { from: all[below].log10(), to: all[above].log10(), ticks: thinned(ticks, most) }
+    let ends: Vec<_> = round(&[1.0, 2.0, 5.0]).collect();
+    let from = ends.iter().rev().find(|v| **v <= least).copied().unwrap_or(least);
+    let to = ends.iter().find(|v| **v >= largest).copied().unwrap_or(largest);
+    let within = |factors| round(factors).filter(|v| (from..=to).contains(v)).collect::<Vec<f64>>();
+    let densities = [&[1.0, 2.0, 5.0][..], &[1.0, 3.0], &[1.0]].map(within);
+    let fitting = densities.iter().find(|ticks| ticks.len() <= most);
+    let ticks = fitting.cloned().unwrap_or_else(|| thinned(&densities[2], most));
+    let ticks = ticks.into_iter().map(|v| (v.log10(), latency_label(v))).collect();
+    Axis { from: from.log10(), to: to.log10(), ticks }
 }
 
 /// At most `most` of `ticks`, evenly.
-fn thinned<T>(ticks: Vec<T>, most: usize) -> Vec<T> {
+fn thinned(ticks: &[f64], most: usize) -> Vec<f64> {
     let every = ticks.len().div_ceil(most.max(1)).max(1);
-    ticks.into_iter().step_by(every).collect()
+    ticks.iter().step_by(every).copied().collect()
 }
 
 /// A step of 1, 2 or 5 times a power of ten, such that at most `most` of them fit into `range`.
@@ -177,7 +178,7 @@ mod tests {
         assert_eq!(labels(&near.axis), ["0", "100 ms", "200 ms", "300 ms"]);
         let far = Latencies::fit([60.0, 3_000.0].into_iter(), 6);
         assert!(far.log);
-        assert_eq!(labels(&far.axis), ["30 ms", "100 ms", "300 ms", "1 s", "3 s"]);
+        assert_eq!(labels(&far.axis), ["100 ms", "300 ms", "1 s", "3 s"]);
     }
 
     #[test]

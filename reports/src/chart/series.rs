@@ -81,7 +81,7 @@ pub(super) fn success(timeline: &Timeline<'_>) -> Result<Figure, ChartError> {
         }
         _ => "Share of the requests that ended.".into(),
     };
-    let keys = [Key::line(Ink::Ok, "succeeded")].into_iter().chain(timeline.background_keys()).collect();
+    let keys = vec![Key::line(Ink::Ok, "succeeded")];
     Ok(Figure { title: title.into(), note, keys, drawings })
 }
 
@@ -110,8 +110,7 @@ pub(super) fn rate(timeline: &Timeline<'_>) -> Result<Figure, ChartError> {
         }
         Ok(())
     })?;
-    let keys = [Key::area(Ink::Failed, "failed"), Key::area(Ink::Ok, "succeeded")];
-    let keys = keys.into_iter().chain(timeline.background_keys()).collect();
+    let keys = vec![Key::area(Ink::Failed, "failed"), Key::area(Ink::Ok, "succeeded")];
     Ok(Figure {
         title: title.into(),
         note: "Requests a second, by the time they ended.".into(),

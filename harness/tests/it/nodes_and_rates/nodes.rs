@@ -1,13 +1,15 @@
 //! What faults do to nodes, and in which order, over a fleet that only pretends; and that all of it is
 //! undone when the fault is withdrawn.
 
+use std::io::Read as _;
 use std::time::Duration;
 
+use squall::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
 use super::fault;
-use crate::support::storm::{PretendedFleet, load, plan};
-use crate::support::{Parts, Result};
+use crate::support::storm::{PretendedFleet, Storm, hostile, load, plan};
+use crate::support::{Client, Node, Parts, Result, STREAM_BODY, Then};
 
 /// Plays these faults until `count` things were done to nodes, then withdraws them; all that was done.
 fn play(faults: &str, count: usize) -> Result<Vec<String>> {
@@ -80,5 +82,49 @@ fn a_node_flaps_in_each_of_its_ways() -> Result {
         let with = format!("period = \"60ms\", how = \"{how}\"");
         assert_eq!(play(&fault("flap", &with), 3)?, [down, up, down, up], "{how}");
     }
+    Ok(())
+}
+
+/// The guest that misbehaves, on node `a`.
+fn mischief(with: &str) -> String {
+    fault(&hostile().display().to_string(), with)
+}
+
+#[test]
+fn nothing_is_done_to_a_node_before_the_fault_is_on() -> Result {
+    for does in ["kill", "pause", "resume", "restart", "refuse", "accept"] {
+        let with = format!("does = \"{does}\", at = \"configure\", node = \"a\"");
+        let (parts, fleet) = (Parts::new(), PretendedFleet::new());
+        let plan = plan(&mischief(&with))?;
+        let loaded = load(&plan, &parts, &fleet)?;
+        assert_eq!(fleet.done.lock().len(), 0, "{does}");
+        assert_eq!(loaded.evidence(&plan)[0].fired, 0, "{does}");
+    }
+    Ok(())
+}
+
+#[test]
+fn nothing_is_done_to_a_node_once_the_fault_is_withdrawn() -> Result {
+    let node = Node::new(|stream, _| {
+        // Until the proxy hangs up.
+        let _ = stream.read(&mut [0; 1]);
+        Then::Close
+    })?;
+    let storm = Storm::new(&node, &mischief("does = \"kill\", at = \"finish\", node = \"a\""))?;
+    let mut client = Client::to(storm.rig.proxy.address())?;
+    client.send("POST /v1/chat/completions", "", STREAM_BODY)?;
+    while node.requests() == 0 {
+        std::thread::yield_now();
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let withdrawn = CancellationToken::new();
+    runtime.block_on(async {
+        let end = async { withdrawn.cancel() };
+        tokio::join!(storm.loaded.play(&storm.plan, Clock::start(), withdrawn.clone()), end);
+    });
+    // Its attempt ends only now, and it is told so.
+    drop(client);
+    storm.rig.attempt()?;
+    assert_eq!(storm.fleet.done.lock().len(), 0);
     Ok(())
 }

@@ -83,20 +83,20 @@ fn end_in_the_middle(index: usize, signal: Signal) -> Result<(Scene, Option<i32>
 
 #[test]
 fn a_harness_that_is_killed_in_the_middle_of_a_node_fault_leaves_no_process_behind() -> Result {
-    for index in 0..FAULTS.len() {
+    for (index, (plugin, ..)) in FAULTS.iter().enumerate() {
         let (_, code) = end_in_the_middle(index, Signal::KILL)?;
-        assert_eq!(code, None, "killed");
+        assert_eq!(code, None, "{plugin}");
     }
     Ok(())
 }
 
 #[test]
 fn ctrl_c_in_the_middle_of_a_node_fault_ends_all_of_it_with_a_report() -> Result {
-    for index in 0..FAULTS.len() {
+    for (index, (plugin, ..)) in FAULTS.iter().enumerate() {
         let (scene, code) = end_in_the_middle(index, Signal::INT)?;
         let report = scene.report()?;
-        assert_eq!((code, &report["verdict"]), (Some(3), &"inconclusive".into()), "{:?}", FAULTS[index].0);
-        assert_ne!(report["faults"][0]["fired"], 0, "{:?}", FAULTS[index].0);
+        assert_eq!((code, &report["verdict"]), (Some(3), &"inconclusive".into()), "{plugin}");
+        assert_ne!(report["faults"][0]["fired"], 0, "{plugin}");
     }
     Ok(())
 }

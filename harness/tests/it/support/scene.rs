@@ -13,7 +13,7 @@ use super::Result;
 
 const SQUALL: &str = env!("CARGO_BIN_EXE_squall");
 /// Whatever takes longer than this hangs.
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_mins(1);
 
 /// A scenario, and the folder of its run.
 pub(crate) struct Scene {
