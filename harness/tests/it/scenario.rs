@@ -545,6 +545,32 @@ mod mistakes {
     }
 
     #[test]
+    fn only_own_processes_are_killed_or_paused_and_any_port_is_closed() {
+        let url =
+            |fault: &str| with("\"latency\", nodes = [\"alpha\"]", &format!("{fault}, nodes = [\"beta\"]"));
+        let table = "with = { fixed = \"20ms\" }";
+        for (plugin, own, word) in [
+            ("crash-loop", "", "killed"),
+            ("node-pause", "", "paused"),
+            ("zone-outage", "", "killed"),
+            ("flap", "period = \"1s\"", "killed"),
+            ("flap", "period = \"1s\", how = \"pause\"", "paused"),
+        ] {
+            let text = url(&format!("\"{plugin}\"")).replace(table, &format!("with = {{ {own} }}"));
+            let said = mistakes(&text);
+            assert!(said.contains(&format!("only what Squall started can be {word}")), "{plugin}: {said}");
+        }
+        for (plugin, own) in [("flap", "period = \"1s\", how = \"refuse\""), ("connect", "how = \"refuse\"")]
+        {
+            let text = url(&format!("\"{plugin}\"")).replace(table, &format!("with = {{ {own} }}"));
+            let folder = tempfile::tempdir().expect("temporary folder");
+            let path = folder.path().join("s.toml");
+            super::fs::write(&path, text).expect("written");
+            assert!(super::load(&path, None).is_ok(), "{plugin}");
+        }
+    }
+
+    #[test]
     fn no_node_and_no_phase() {
         assert_snapshot!(mistakes("schema = 1\nname = \"x\"\n[target]\nmodel = \"m\"\nrouter = {}\n[traffic]\nusers = { count = 0 }\n"), @r#"
         error: the scenario has no phase, so it has no length

@@ -116,3 +116,20 @@ fn what_makes_no_sense_is_refused_in_the_plugins_own_words() -> Result {
     }
     Ok(())
 }
+
+#[test]
+fn every_line_to_copy_in_the_documentation_is_taken() -> Result {
+    let text = include_str!("../../../../plugins/README.md");
+    let lines =
+        text.lines().map(str::trim).filter(|line| line.starts_with("{ plugin = ") && line.ends_with('}'));
+    let mut documented = Vec::new();
+    for line in lines {
+        let plan = plan(line)?;
+        load(&plan, &Parts::new(), &PretendedFleet::new()).map_err(|error| format!("{line}\n{error}"))?;
+        documented.push(plan.faults[0].plugin.name());
+    }
+    for name in squall::fault::built_in_names() {
+        assert!(documented.iter().any(|documented| documented == name), "`{name}` has no line to copy");
+    }
+    Ok(())
+}
