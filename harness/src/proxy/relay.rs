@@ -26,6 +26,8 @@ const PACE_STEPS: u64 = 20;
 /// A delay counts from when the event before was due, if that is no longer ago: what timers oversleep
 /// must not add up over a stream.
 const OVERSLEPT: Duration = Duration::from_millis(20);
+/// A paced body may catch up by this much: timers are coarser than what a small piece takes.
+const PACE_SLACK: Duration = Duration::from_millis(20);
 
 /// Writes down that the node broke an attempt off, and says how its client is to see that.
 pub(super) fn broke(entry: &mut Entry, broken: Broken) -> HowToEnd {
@@ -71,6 +73,8 @@ pub(super) struct Relay {
     good: bool,
     /// Bytes a second.
     pace: Option<u64>,
+    /// When a paced body's last piece has passed.
+    passed_at: Nanos,
     scanner: Scanner,
 }
 
@@ -80,7 +84,8 @@ impl Relay {
         let (client, frames) = mpsc::channel(WINDOW);
         let Answer { streams, good, pace } = answer;
         let ender = Arc::clone(ender);
-        let relay = Self { entry, ender, client, streams, good, pace, scanner: Scanner::default() };
+        let scanner = Scanner::default();
+        let relay = Self { entry, ender, client, streams, good, pace, passed_at: Nanos::ZERO, scanner };
         let frames = futures_util::stream::unfold(frames, |mut frames| async {
             Some((Ok(frames.recv().await?), frames))
         });
@@ -242,19 +247,22 @@ impl Relay {
         }
     }
 
-    async fn flush(&self, passed: &mut BytesMut) -> Result<(), Gone> {
+    async fn flush(&mut self, passed: &mut BytesMut) -> Result<(), Gone> {
         if passed.is_empty() { Ok(()) } else { self.send(Frame::data(passed.split().freeze())).await }
     }
 
-    async fn send(&self, frame: Frame<Bytes>) -> Result<(), Gone> {
+    async fn send(&mut self, frame: Frame<Bytes>) -> Result<(), Gone> {
         match (self.pace, frame.into_data()) {
             (Some(rate), Ok(mut data)) => {
+                let clock = self.entry.shared.context.clock;
                 let step = usize::try_from(rate.div_ceil(PACE_STEPS)).unwrap_or(usize::MAX);
                 while !data.is_empty() {
                     let piece = data.split_to(step.min(data.len()));
                     let takes = Duration::from_secs_f64(piece.len() as f64 / rate as f64);
                     self.client.send(Frame::data(piece)).await.map_err(|_| Gone)?;
-                    tokio::time::sleep(takes).await;
+                    let earliest = Nanos::from(clock.now().since(Nanos::from(PACE_SLACK)));
+                    self.passed_at = self.passed_at.max(earliest) + takes;
+                    clock.sleep_until(self.passed_at).await;
                 }
                 Ok(())
             }

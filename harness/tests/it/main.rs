@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod load;
+mod nodes_and_rates;
 mod plugins;
 mod proxy;
 mod router;

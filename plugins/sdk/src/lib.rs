@@ -31,6 +31,7 @@
 
 pub mod answer;
 mod chance;
+mod deed;
 #[doc(hidden)]
 pub mod describe;
 pub mod json;
@@ -59,6 +60,7 @@ pub use bindings::squall::fault::types::{
     Parameter, RequestHead, RequestVerdict, ResponseHead, ResponseVerdict,
 };
 pub use chance::{Chance, Lognormal};
+pub use deed::done;
 pub use describe::{Kind, Params, Table};
 pub use params::{CountOrShare, CountOrSpan, Span, parse};
 pub use provider::{Shape, error_status};

@@ -1,6 +1,7 @@
 //! What tests of the proxy and of plugins share: a node that follows a script, a proxy before it, and a
 //! client that tells how its connection ended.
 
+pub(crate) mod scene;
 pub(crate) mod storm;
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
