@@ -46,6 +46,9 @@ pub struct Report {
     pub invariants: Vec<Invariant>,
     /// The faults of the scenario.
     pub faults: Vec<Fault>,
+    /// Digest of what the faults decided, hex: equal for two runs in which they decided the same, whenever
+    /// and in whatever order.
+    pub fault_log_digest: String,
     /// The load generator itself.
     pub client: Client,
     /// The nodes and what became of them.

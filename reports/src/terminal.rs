@@ -297,7 +297,9 @@ fn faults(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::R
             told(fault),
         ]);
     }
-    section(out, "Faults", "", &table, width)
+    let digest = format::line(&format::short(&report.fault_log_digest));
+    let decided = format!("what they decided has the digest {digest}");
+    section(out, "Faults", &decided, &table, width)
 }
 
 /// A fault's counters and traps.

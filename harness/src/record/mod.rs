@@ -3,6 +3,7 @@
 //!
 //! One thread owns all of it. Everyone else holds a [`Recorder`], a handle that sends.
 
+mod digest;
 mod facts;
 mod histogram;
 mod interval;
@@ -131,6 +132,8 @@ pub struct Recorded {
     pub gaps: Vec<Gaps>,
     /// The nodes, in the plan's order.
     pub nodes: Vec<Node>,
+    /// The digest of the fault log, hex.
+    pub fault_log_digest: String,
 }
 
 /// Gaps between content events, as an SLO on `itl` counts them.

@@ -169,7 +169,10 @@ impl State {
                 self.tables.attempt(&row);
                 self.ledgers.attempts.add(&row)
             }
-            Record::Fault(row) => self.ledgers.faults.add(&row),
+            Record::Fault(row) => {
+                self.tables.fault(&row);
+                self.ledgers.faults.add(&row)
+            }
             Record::Node(event) => {
                 self.tables.node(&event);
                 self.ledgers.nodes.add(&event)

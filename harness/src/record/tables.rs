@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use squall_report::{Clock, Cohort, Counts, Curve, Latency, Metric, Node, NodeState, Outcome, Point, Slice};
 
+use super::digest::FaultDigest;
 use super::histogram::Latencies;
-use super::row::{AttemptRow, NodeEvent, RequestRow};
+use super::row::{AttemptRow, FaultRow, NodeEvent, RequestRow};
 use super::{Gaps, PhaseLive, Recorded};
 use crate::clock::Nanos;
 use crate::name::NodeName;
@@ -48,6 +49,7 @@ pub(super) struct Tables {
     objectives: Vec<GapObjective>,
     nodes: Vec<Node>,
     phase_names: Vec<String>,
+    fault_log: FaultDigest,
     ended: u64,
 }
 
@@ -111,6 +113,7 @@ impl Tables {
             objectives: objectives.collect(),
             nodes: nodes.collect(),
             phase_names: plan.phases.iter().map(|phase| phase.name.clone()).collect(),
+            fault_log: FaultDigest::default(),
             ended: 0,
         }
     }
@@ -201,6 +204,10 @@ impl Tables {
         }
     }
 
+    pub(super) fn fault(&mut self, row: &FaultRow) {
+        self.fault_log.add(row);
+    }
+
     pub(super) fn node(&mut self, event: &NodeEvent) {
         if let Some(node) = self.plan_nodes.get(&event.node) {
             let state = NodeState { at_s: event.at_ns.as_secs_f64(), state: event.state.to_string() };
@@ -265,6 +272,7 @@ impl Tables {
             scheduled: self.scheduled,
             counts: self.counts,
             nodes: self.nodes,
+            fault_log_digest: self.fault_log.hex(),
         }
     }
 

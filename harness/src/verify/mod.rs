@@ -90,6 +90,7 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
         failover: episodes.into_iter().map(|episode| episode.row).collect(),
         invariants,
         faults: evidence.faults,
+        fault_log_digest: recorded.fault_log_digest.clone(),
         client: Client {
             dispatch_lag_us: evidence.lag,
             saturated: evidence.saturated.is_some(),

@@ -1,6 +1,7 @@
 //! Tests on real sockets, real processes and real plugins. One binary, so that it links once.
 
 mod catalogue;
+mod determinism;
 mod load;
 mod nodes_and_rates;
 mod plugins;

@@ -209,8 +209,7 @@ fn a_plugin_that_misbehaves_is_stopped_named_and_takes_nothing_with_it() -> Resu
         ("spin", "response", "units of fuel"),
         ("spin", "event", "units of fuel"),
         ("spin", "connect", "units of fuel"),
-        // To fill its memory takes more than a call may cost; before the run the cap is what stops it.
-        ("grow", "request", "units of fuel"),
+        ("grow", "request", "64 MiB"),
         // Its stack lies in its memory, at the low end.
         ("recurse", "event", "out of bounds memory access"),
         ("panic", "request", "unreachable"),

@@ -43,6 +43,7 @@ fn facts(report: &Report) -> Markup {
             div { dt { "Duration" } dd { (format::run_time(report.duration_s)) } }
             div { dt { "Started" } dd { time datetime=(report.started_at) { (format::wall_time(&report.started_at)) } } }
             div { dt { "Seed" } dd { (report.scenario.seed) } }
+            div { dt { "Fault log" } dd { code title=(report.fault_log_digest) { (format::short(&report.fault_log_digest)) } } }
             div { dt { "Plan" } dd { code title=(report.scenario.digest) { (format::short(&report.scenario.digest)) } } }
             div { dt { "Scenario" } dd { code { (report.scenario.path) } } }
         }

@@ -34,6 +34,7 @@ pub(crate) fn pass() -> Report {
         failover: vec![failover()],
         invariants: invariants(),
         faults: faults(),
+        fault_log_digest: "9f".repeat(32),
         client: Client {
             dispatch_lag_us: Lag { p50: 38.0, p99: 212.0, max: 1_840.0 },
             saturated: false,
