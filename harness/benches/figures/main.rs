@@ -27,11 +27,12 @@ const CLIENT_CORE: &str = "1";
 
 type Part = (&'static str, fn(&Path) -> Result<()>);
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     ("lag", dispatch_lag),
     ("ttft", ttft_accuracy),
     ("streams", closed_loop),
     ("proxy", proxy_cost::measure),
+    ("plugins", five_plugins),
     ("open", open_streams),
 ];
 
@@ -124,6 +125,46 @@ fn closed_loop_at(folder: &Path, how: &str, itl: &str, budget: &str) -> Result<(
         }
         None => row("  oha", "not installed", "ci/figures installs it"),
     }
+    Ok(())
+}
+
+/// Faults that look at every request and every event, and decide to pass.
+const PASSING: [&str; 5] = [
+    r#"{ plugin = "cut", with = { after = 1000000 } }"#,
+    r#"{ plugin = "stall", with = { after = 1000000 } }"#,
+    r#"{ plugin = "duplicate", with = { after = 1000000 } }"#,
+    r#"{ plugin = "in-band-error", with = { after = 1000000 } }"#,
+    r#"{ plugin = "latency", with = { fixed = "0s", where = "event" } }"#,
+];
+
+/// Streams a second through one proxy: without faults, and with five plugins on every event.
+fn five_plugins(folder: &Path) -> Result<()> {
+    let mut rates = Vec::new();
+    for (name, faults) in [("no-plugins", &[][..]), ("five-plugins", &PASSING[..])] {
+        let scenario = folder.join(format!("{name}.toml"));
+        std::fs::write(
+            &scenario,
+            format!(
+                "schema = 1\nname = \"{name}\"\nseed = 1\n\
+                 [target]\napi = \"openai-chat\"\nmodel = \"sim\"\nnode = \"a\"\n\
+                 [[node]]\nname = \"a\"\nsim = {{ ttft = \"1us\", itl = \"1us\", slots = 64 }}\n\
+                 [traffic]\nusers = {{ count = 64, think = \"0s\" }}\nprompts = {{ input = 64, output = 32 }}\n\
+                 [[phase]]\nname = \"steady\"\nduration = \"10s\"\nfault = [{}]\n",
+                faults.join(", ")
+            ),
+        )?;
+        let out = folder.join(name);
+        let output =
+            Command::new(SQUALL).arg("run").arg(&scenario).arg("--quiet").arg("--out").arg(&out).output()?;
+        let report = File::open(out.join("report.json")).map_err(|error| {
+            format!("{name}: {error}; squall said: {}", String::from_utf8_lossy(&output.stderr))
+        })?;
+        let report: Value = serde_json::from_reader(report)?;
+        rates.push(number(&report["counts"]["ok"])? / 10.0);
+    }
+    row("streams through a proxy, no plugins", &format!("{:.0}/s", rates[0]), "");
+    row("  with five plugins on every event", &format!("{:.0}/s", rates[1]), "");
+    row("  of the throughput", &format!("{:.0} %", rates[1] / rates[0] * 100.0), ">= 80 %");
     Ok(())
 }
 
