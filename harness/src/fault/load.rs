@@ -182,7 +182,8 @@ impl NodeControl for NoNodes {
 
 const NO_NODES: &str = "there are no nodes: nothing runs";
 
-fn bytes_of(plugin: &PluginRef) -> Result<Vec<u8>, PluginError> {
+/// A plugin's bytes, as they are.
+pub fn bytes_of(plugin: &PluginRef) -> Result<Vec<u8>, PluginError> {
     match plugin {
         PluginRef::BuiltIn(name) => {
             let built_in = BUILT_IN.iter().find(|(known, _)| known == name);

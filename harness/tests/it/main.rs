@@ -1,5 +1,7 @@
 //! Tests on real sockets, real processes and real plugins. One binary, so that it links once.
 
+mod author;
+mod interface;
 mod load;
 mod plugins;
 mod proxy;

@@ -6,7 +6,9 @@
 
 mod convert;
 mod state;
+mod trial;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +16,14 @@ use bytes::Bytes;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Store};
 
+use super::interface;
 use super::{
     BodyVerdict, Call, ConnectVerdict, Description, EventVerdict, Fault, Hooks, RequestHead, RequestVerdict,
     ResponseHead, ResponseVerdict, Trap, TrapKind,
 };
 use crate::clock::Nanos;
 pub(super) use state::{Deeds, State};
+pub use trial::{Specimen, Trial};
 
 mod bindings {
     wasmtime::component::bindgen!({ path: "../plugins/wit", world: "fault" });
@@ -33,8 +37,11 @@ const EPOCH: Duration = Duration::from_millis(100);
 const EPOCHS: u64 = 10;
 /// All of a plugin's memory.
 pub(super) const MEMORY: u64 = 64 << 20;
-/// What the names of all imports begin with.
-const INTERFACE: &str = "squall:fault/";
+
+/// How a core module begins.
+const CORE: &[u8] = b"\0asm\x01\0\0\0";
+/// How a component begins.
+const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
 /// Why bytes are no plugin.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +60,15 @@ pub enum Refusal {
         "it imports `{0}`, which Squall does not give; a plugin may import `squall:fault/host` and `squall:fault/nodes` only"
     )]
     Import(String),
+    /// It was built for an interface that is not this one.
+    #[error(
+        "it is built for squall:fault@{has}, and this Squall speaks squall:fault@{}; build it again with this Squall's SDK and fault.wit (`squall plugin new` writes both)",
+        interface::version()
+    )]
+    Version {
+        /// The version that it names.
+        has: String,
+    },
     /// Its exports are not those of the interface.
     #[error("it does not implement plugins/wit/fault.wit: {0}")]
     Interface(String),
@@ -87,27 +103,31 @@ impl Host {
 
     /// Takes a component, or a core module that carries its component type, which it wraps.
     pub(super) fn compile(&self, bytes: &[u8]) -> Result<Component, Refusal> {
-        const CORE: &[u8] = b"\0asm\x01\0\0\0";
-        const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
-        let wrapped;
-        let bytes = match bytes.get(..8) {
-            Some(COMPONENT) => bytes,
+        let bytes = self.component(bytes)?;
+        let component =
+            Component::new(&self.engine, &bytes).map_err(|error| Refusal::Invalid(first_line(&error)))?;
+        let kind = component.component_type();
+        for (name, _) in kind.imports(&self.engine) {
+            let version = interface::version_of(name).ok_or_else(|| Refusal::Import(name.to_owned()))?;
+            speaks(version)?;
+        }
+        let exports = kind.exports(&self.engine);
+        exports.filter_map(|(name, _)| interface::version_of(name)).try_for_each(speaks)?;
+        Ok(component)
+    }
+
+    /// A component as it is, and a core module as the component that it is wrapped in.
+    fn component<'a>(&self, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, Refusal> {
+        match bytes.get(..8) {
+            Some(COMPONENT) => Ok(Cow::Borrowed(bytes)),
             Some(CORE) => {
                 // The encoder takes sections at their word, and panics where a length is a lie.
                 wasmtime::Module::validate(&self.engine, bytes)
                     .map_err(|error| Refusal::Invalid(first_line(&error)))?;
-                wrapped = wrap(bytes)?;
-                &wrapped
+                wrap(bytes).map(Cow::Owned)
             }
-            _ => return Err(Refusal::NotWasm),
-        };
-        let component =
-            Component::new(&self.engine, bytes).map_err(|error| Refusal::Invalid(first_line(&error)))?;
-        let kind = component.component_type();
-        if let Some((name, _)) = kind.imports(&self.engine).find(|(name, _)| !name.starts_with(INTERFACE)) {
-            return Err(Refusal::Import(name.to_owned()));
+            _ => Err(Refusal::NotWasm),
         }
-        Ok(component)
     }
 
     /// An instance of a plugin, before it is configured.
@@ -120,6 +140,10 @@ impl Host {
             .map_err(|error| Refusal::Interface(first_line(&error)))?;
         Ok(Plugin { name, store, instance, hooks: Hooks::default(), trapped: None })
     }
+}
+
+fn speaks(version: &str) -> Result<(), Refusal> {
+    if interface::speaks(version) { Ok(()) } else { Err(Refusal::Version { has: version.to_owned() }) }
 }
 
 fn wrap(module: &[u8]) -> Result<Vec<u8>, Refusal> {
@@ -196,6 +220,12 @@ impl Plugin {
             Some(trap) => TrapKind::Other(trap.to_string()),
             None => TrapKind::Other(first_line(error)),
         }
+    }
+
+    /// The fuel that the last call used.
+    fn fuel_used(&self) -> u64 {
+        // An engine without fuel would be a mistake of ours, not a call that is free.
+        FUEL - self.store.get_fuel().unwrap_or(FUEL)
     }
 
     /// A verdict that nobody could carry out is a plugin's failure like any other.

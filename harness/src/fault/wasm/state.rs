@@ -28,6 +28,7 @@ const TABLE_ELEMENTS: usize = 100_000;
 pub(in crate::fault) struct Deeds {
     actions: AtomicU64,
     counters: Mutex<BTreeMap<String, u64>>,
+    log: Mutex<Vec<String>>,
     down: Mutex<BTreeSet<NodeName>>,
     paused: Mutex<BTreeSet<NodeName>>,
     refusing: Mutex<BTreeSet<NodeName>>,
@@ -41,6 +42,11 @@ impl Deeds {
 
     pub(in crate::fault) fn counters(&self) -> BTreeMap<String, u64> {
         self.counters.lock().clone()
+    }
+
+    /// Lines of log since the last look, for a plugin's author.
+    pub(in crate::fault) fn take_log(&self) -> Vec<String> {
+        std::mem::take(&mut *self.log.lock())
     }
 
     /// Brings back what the fault took away: nodes that are still down or paused by it.
@@ -127,6 +133,7 @@ impl host::Host for State {
         }
         let plugin = &self.plugin;
         let message: String = message.chars().take(LOG_LINE).collect();
+        self.deeds.log.lock().push(message.clone());
         match level {
             host::Level::Debug => tracing::debug!(%plugin, "{message}"),
             host::Level::Info => tracing::info!(%plugin, "{message}"),
