@@ -172,12 +172,16 @@ pub(crate) fn wall_time(at: &str) -> String {
     }
 }
 
-/// An outcome's or a check's name, as words: `http error`.
+/// An outcome's or a check's name, as words: `HTTP error`.
 pub(crate) fn words(name: &str) -> String {
-    name.replace('_', " ")
+    match name {
+        "http_error" => "HTTP error".into(),
+        "in_band_error" => "in-band error".into(),
+        name => name.replace('_', " "),
+    }
 }
 
-/// Requests by every end that is no success: `9 http error, 2 cut`; a dash when all succeeded.
+/// Requests by every end that is no success: `9 HTTP error, 2 cut`; a dash when all succeeded.
 pub(crate) fn failures(counts: &Counts) -> String {
     let mut text = String::new();
     for (outcome, n) in failed_by(counts) {

@@ -4,11 +4,10 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use wit_component::DecodedWasm;
-use wit_parser::{InterfaceId, Resolve, WorldItem};
+use wit_parser::Resolve;
 
 use crate::fault::interface::{self, WIT};
-use crate::fault::{Refusal, Specimen};
+use crate::fault::{Interface, Refusal, Shape, Specimen};
 
 /// The interface that a plugin must export.
 const PLUGIN: &str = "squall:fault/plugin";
@@ -31,84 +30,70 @@ pub struct Anatomy {
 }
 
 impl Anatomy {
-    /// Takes `bytes` apart. An error says why they are no WebAssembly with a component's type.
+    /// Takes `bytes` apart. An error says why they are no WebAssembly that could be a component.
     pub fn of(bytes: &[u8]) -> Result<Self, Refusal> {
-        let component = Specimen::component_of(bytes)?;
-        let form = if component == bytes { "component" } else { "core module" };
-        let unreadable = |error: anyhow::Error| Refusal::Invalid(error.root_cause().to_string());
-        let DecodedWasm::Component(resolve, world) = wit_component::decode(&component).map_err(unreadable)?
-        else {
-            return Err(Refusal::Interface("it is a package of interfaces, with no code in it".into()));
-        };
-        let world = &resolve.worlds[world];
-        let named = |(key, _): (&_, &_)| resolve.name_world_key(key);
-        let imports: Vec<String> = world.imports.iter().map(named).collect();
-        let exports: Vec<String> = world.exports.iter().map(named).collect();
-        let versions: BTreeSet<String> = imports
-            .iter()
-            .chain(&exports)
-            .filter_map(|name| interface::version_of(name))
-            .map(str::to_owned)
-            .collect();
+        let Shape { is_component, imports, exports } = Specimen::shape(bytes)?;
+        let all = || imports.iter().chain(&exports);
+        let versions: BTreeSet<&str> =
+            all().filter_map(|interface| interface::version_of(&interface.name)).collect();
+        let strange: Vec<&str> = versions.iter().copied().filter(|has| !interface::speaks(has)).collect();
         let mut mistakes = foreign(&imports);
-        let strange: Vec<&String> = versions.iter().filter(|version| !interface::speaks(version)).collect();
-        mistakes.extend(strange.iter().map(|has| Refusal::Version { has: (*has).clone() }.to_string()));
         if strange.is_empty() {
-            let items = world.imports.iter().chain(&world.exports);
-            let interfaces = items.filter_map(|(_, item)| match item {
-                WorldItem::Interface { id, .. } => Some(*id),
-                _ => None,
-            });
-            mistakes.extend(against_ours(&resolve, interfaces, &exports)?);
+            mistakes.extend(against_ours(&imports, &exports)?);
+        } else {
+            mistakes.extend(strange.iter().map(|has| Refusal::Version { has: (*has).into() }.to_string()));
         }
+        let names = |interfaces: &[Interface]| interfaces.iter().map(|one| one.name.clone()).collect();
         Ok(Self {
-            form,
+            form: if is_component { "component" } else { "core module" },
             bytes: bytes.len(),
-            version: versions.into_iter().next_back(),
-            imports,
-            exports,
+            version: versions.last().map(|version| (*version).to_owned()),
+            imports: names(&imports),
+            exports: names(&exports),
             mistakes,
         })
     }
 }
 
-fn foreign(imports: &[String]) -> Vec<String> {
-    let foreign = imports.iter().filter(|name| interface::version_of(name).is_none());
-    foreign.map(|name| Refusal::Import(name.clone()).to_string()).collect()
+fn foreign(imports: &[Interface]) -> Vec<String> {
+    let foreign = imports.iter().filter(|import| interface::version_of(&import.name).is_none());
+    foreign.map(|import| Refusal::Import(import.name.clone()).to_string()).collect()
 }
 
 /// What its interfaces have more or less than those of the same name here.
-fn against_ours(
-    theirs: &Resolve,
-    interfaces: impl Iterator<Item = InterfaceId>,
-    exports: &[String],
-) -> Result<Vec<String>, Refusal> {
+fn against_ours(imports: &[Interface], exports: &[Interface]) -> Result<Vec<String>, Refusal> {
     let mut ours = Resolve::default();
     let package = ours.push_str("fault.wit", WIT);
     let package = package.map_err(|error| Refusal::Interface(error.to_string()))?;
-    let bare = |name: &str| name.split('@').next().unwrap_or_default().to_owned();
+    let functions = |name: &str| {
+        let short = bare(name).strip_prefix("squall:fault/")?;
+        let id = ours.packages[package].interfaces.get(short)?;
+        Some(ours.interfaces[*id].functions.keys().map(String::as_str).collect::<Vec<_>>())
+    };
     let mut mistakes = Vec::new();
-    if !exports.iter().any(|name| bare(name) == PLUGIN) {
-        mistakes.push(format!("it does not export `{PLUGIN}@{}`", interface::version()));
-    }
-    for id in interfaces {
-        let Some(name) = theirs.id_of(id).map(|name| bare(&name)) else { continue };
-        let Some(short) = name.strip_prefix("squall:fault/") else { continue };
-        let Some(own) = ours.packages[package].interfaces.get(short) else {
-            mistakes.push(format!("it names `{name}`, which squall:fault@{} has not", interface::version()));
+    for Interface { name, functions: has } in
+        imports.iter().filter(|i| interface::version_of(&i.name).is_some())
+    {
+        let Some(known) = functions(name) else {
+            mistakes
+                .push(format!("it imports `{name}`, which squall:fault@{} has not", interface::version()));
             continue;
         };
-        let (has, should) = (&theirs.interfaces[id].functions, &ours.interfaces[*own].functions);
-        if name == PLUGIN {
-            let missing = should.keys().filter(|function| !has.contains_key(*function));
-            mistakes
-                .extend(missing.map(|function| format!("its `{PLUGIN}` lacks the function `{function}`")));
-        } else {
-            let unknown = has.keys().filter(|function| !should.contains_key(*function));
-            mistakes.extend(
-                unknown.map(|function| format!("it imports `{function}` of `{name}`, which has none")),
-            );
-        }
+        let unknown = has.iter().filter(|function| !known.contains(&function.as_str()));
+        mistakes
+            .extend(unknown.map(|function| format!("it imports `{function}` of `{name}`, which has none")));
     }
+    let Some(plugin) = exports.iter().find(|export| bare(&export.name) == PLUGIN) else {
+        mistakes.push(format!("it does not export `{PLUGIN}@{}`", interface::version()));
+        return Ok(mistakes);
+    };
+    let should = functions(PLUGIN).unwrap_or_default();
+    let missing = should.iter().filter(|function| !plugin.functions.iter().any(|has| has == *function));
+    mistakes.extend(missing.map(|function| format!("its `{PLUGIN}` lacks the function `{function}`")));
     Ok(mistakes)
+}
+
+/// A name without its version.
+fn bare(name: &str) -> &str {
+    name.split('@').next().unwrap_or_default()
 }

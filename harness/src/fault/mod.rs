@@ -25,7 +25,7 @@ pub use load::{Loaded, PluginError, bytes_of, check_all, describe, load_all};
 pub use verdict::{
     BodyVerdict, Canned, ConnectVerdict, EventVerdict, RequestVerdict, ResponseVerdict, Verdict,
 };
-pub use wasm::{Refusal, Specimen, Trial};
+pub use wasm::{Interface, Refusal, Shape, Specimen, Trial};
 
 /// The hooks a fault wants called. A hook not asked for costs nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -23,7 +23,7 @@ use crate::record::{Facts, Recorded};
 use crate::scenario::plan::{OnTrap, Plan};
 use invariants::Sources;
 use reasons::Found;
-use view::View;
+use view::{View, ok};
 
 /// What is known of a run beside its records.
 #[derive(Clone, Debug)]
@@ -64,6 +64,7 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
     let invariants = invariants::judge(&sources);
     let found = Found {
         untrusted: untrusted(plan, &evidence),
+        nothing_worked: nothing_worked(&view),
         slos: &slos,
         episodes: &episodes,
         invariants: &invariants,
@@ -124,6 +125,16 @@ fn untrusted(plan: &Plan, evidence: &Evidence) -> Vec<String> {
         format!("the load generator was saturated, so that its figures say nothing of the service: {why}")
     });
     trapped.into_iter().chain(aborted).chain(saturated).collect()
+}
+
+/// Says so when not one of the requests succeeded.
+fn nothing_worked(view: &View<'_>) -> Option<String> {
+    let sent = view.judged().count() as u64;
+    if sent == 0 || view.judged().any(ok) {
+        return None;
+    }
+    let ends = losses::describe(view, view.judged());
+    Some(format!("not one of {} succeeded: {ends}", text::count(sent, "request")))
 }
 
 fn phases(plan: &Plan, recorded: &Recorded) -> Vec<Phase> {

@@ -15,6 +15,8 @@ const TOLD: [&str; 7] =
 pub(super) struct Found<'a> {
     /// Why its figures can't be trusted.
     pub(super) untrusted: Vec<String>,
+    /// Why nothing is proven, when no request succeeded: what never worked can't be said to hold.
+    pub(super) nothing_worked: Option<String>,
     pub(super) slos: &'a [slo::Judged],
     pub(super) episodes: &'a [Episode],
     pub(super) invariants: &'a [Invariant],
@@ -35,7 +37,7 @@ impl Found<'_> {
             Verdict::Inconclusive
         } else if any(Verdict::Fail) {
             Verdict::Fail
-        } else if any(Verdict::Inconclusive) || !any(Verdict::Pass) {
+        } else if any(Verdict::Inconclusive) || !any(Verdict::Pass) || self.nothing_worked.is_some() {
             Verdict::Inconclusive
         } else {
             Verdict::Pass
@@ -48,6 +50,7 @@ impl Found<'_> {
             return self.pass(view);
         }
         let mut reasons = self.untrusted.clone();
+        reasons.extend(self.nothing_worked.clone());
         for verdict in [Verdict::Fail, Verdict::Inconclusive] {
             reasons.extend(self.checks(verdict));
             reasons.extend(self.objectives(verdict));

@@ -43,6 +43,7 @@ pub(super) fn outcome(outcome: Outcome, status: Option<u16>) -> String {
         (Outcome::HttpError, Some(status)) => format!("HTTP error {status}"),
         (Outcome::HttpError, None) => "HTTP error".into(),
         (Outcome::Invented, _) => "invented final marker".into(),
+        (Outcome::InBandError, _) => "in-band error".into(),
         (other, _) => other.as_str().replace('_', " "),
     }
 }

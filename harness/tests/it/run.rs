@@ -237,7 +237,7 @@ fn what_can_be_known_before_the_run_ends_it_with_2() -> Result {
     let good = SCENARIO.replace("FAILOVER", "true");
     let cases = [
         (good.replace("seed = 7", "sead = 7"), "seed"),
-        (good.replace("plugin = \"latency\"", "plugin = \"scenario.toml\""), "WebAssembly"),
+        (good.replace("plugin = \"latency\"", "plugin = \"./scenario.toml\""), "WebAssembly"),
         (good.replace("p50 = \"10ms\"", "p5 = \"10ms\""), "p5"),
         (
             good.replace(

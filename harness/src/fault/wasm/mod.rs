@@ -4,9 +4,11 @@
 //! no import beyond `squall:fault`. Each call has a budget of fuel, with an epoch as the backstop, and
 //! all of a plugin's memory has one cap.
 
+mod cache;
 mod convert;
 mod state;
 mod trial;
+mod wrap;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,19 +24,30 @@ use super::{
     ResponseHead, ResponseVerdict, Trap, TrapKind,
 };
 use crate::clock::Nanos;
+use cache::Cache;
 pub(super) use state::{Deeds, State};
-pub use trial::{Specimen, Trial};
+pub use trial::{Interface, Shape, Specimen, Trial};
 
 mod bindings {
     wasmtime::component::bindgen!({ path: "../plugins/wit", world: "fault" });
 }
 
-/// Fuel of one call: a few hundred milliseconds of work; a verdict takes microseconds.
-const FUEL: u64 = 200_000_000;
+/// What a call may cost.
+#[derive(Clone, Copy)]
+struct Budget {
+    /// Units of fuel: about as many instructions.
+    fuel: u64,
+    /// Ticks of the epoch, the backstop for single instructions that take long.
+    epochs: u64,
+}
+
+/// A call before the run, when nobody waits: a few seconds of work, for guests that start an interpreter.
+const BEFORE: Budget = Budget { fuel: 2_000_000_000, epochs: 100 };
+/// A call during the run, when other requests wait for the processor: some ten milliseconds of work. A
+/// verdict takes microseconds.
+const DURING: Budget = Budget { fuel: 20_000_000, epochs: 5 };
 /// Between two ticks of the epoch.
-const EPOCH: Duration = Duration::from_millis(100);
-/// How many of them a call may take.
-const EPOCHS: u64 = 10;
+const EPOCH: Duration = Duration::from_millis(50);
 /// All of a plugin's memory.
 pub(super) const MEMORY: u64 = 64 << 20;
 
@@ -78,6 +91,7 @@ pub enum Refusal {
 pub(super) struct Host {
     engine: wasmtime::Engine,
     linker: Linker<State>,
+    cache: Cache,
 }
 
 impl Host {
@@ -98,22 +112,24 @@ impl Host {
         };
         let thread = std::thread::Builder::new().name("squall-epoch".into()).spawn(tick);
         thread.map_err(|error| Refusal::Invalid(error.to_string()))?;
-        Ok(Self { engine, linker })
+        Ok(Self { engine, linker, cache: Cache::of_user() })
     }
 
     /// Takes a component, or a core module that carries its component type, which it wraps.
     pub(super) fn compile(&self, bytes: &[u8]) -> Result<Component, Refusal> {
         let bytes = self.component(bytes)?;
-        let component =
-            Component::new(&self.engine, &bytes).map_err(|error| Refusal::Invalid(first_line(&error)))?;
+        let component = self.native(&bytes)?;
         let kind = component.component_type();
-        for (name, _) in kind.imports(&self.engine) {
-            let version = interface::version_of(name).ok_or_else(|| Refusal::Import(name.to_owned()))?;
-            speaks(version)?;
-        }
-        let exports = kind.exports(&self.engine);
-        exports.filter_map(|(name, _)| interface::version_of(name)).try_for_each(speaks)?;
+        kind.imports(&self.engine).try_for_each(|(name, _)| known(name))?;
+        let exports = kind.exports(&self.engine).map(|(name, _)| name);
+        exports.filter(|name| interface::version_of(name).is_some()).try_for_each(known)?;
         Ok(component)
+    }
+
+    /// Native code of a component, whatever it imports.
+    fn native(&self, component: &[u8]) -> Result<Component, Refusal> {
+        let native = self.cache.component(&self.engine, component);
+        native.map_err(|error| Refusal::Invalid(first_line(&error)))
     }
 
     /// A component as it is, and a core module as the component that it is wrapped in.
@@ -121,10 +137,10 @@ impl Host {
         match bytes.get(..8) {
             Some(COMPONENT) => Ok(Cow::Borrowed(bytes)),
             Some(CORE) => {
-                // The encoder takes sections at their word, and panics where a length is a lie.
+                // The encoder expects a valid module, and panics on others.
                 wasmtime::Module::validate(&self.engine, bytes)
                     .map_err(|error| Refusal::Invalid(first_line(&error)))?;
-                wrap(bytes).map(Cow::Owned)
+                wrap::wrap(bytes).map(Cow::Owned)
             }
             _ => Err(Refusal::NotWasm),
         }
@@ -135,30 +151,34 @@ impl Host {
         let name = state.plugin.clone();
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| state);
-        refuel(&mut store).map_err(|error| Refusal::Interface(first_line(&error)))?;
+        refuel(&mut store, BEFORE).map_err(|error| Refusal::Interface(first_line(&error)))?;
         let instance = bindings::Fault::instantiate(&mut store, component, &self.linker)
             .map_err(|error| Refusal::Interface(first_line(&error)))?;
-        Ok(Plugin { name, store, instance, hooks: Hooks::default(), trapped: None })
+        Ok(Plugin {
+            name,
+            store,
+            instance,
+            hooks: Hooks::default(),
+            budget: BEFORE,
+            fuel_given: 0,
+            trapped: None,
+        })
     }
 }
 
-fn speaks(version: &str) -> Result<(), Refusal> {
+/// Refuses a name that is of another interface, or of another track of ours.
+fn known(name: &str) -> Result<(), Refusal> {
+    let version = interface::version_of(name).ok_or_else(|| Refusal::Import(name.to_owned()))?;
     if interface::speaks(version) { Ok(()) } else { Err(Refusal::Version { has: version.to_owned() }) }
-}
-
-fn wrap(module: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let encoder = wit_component::ComponentEncoder::default().validate(true).module(module);
-    let component = encoder.and_then(|mut encoder| encoder.encode());
-    component.map_err(|error| Refusal::NotWrapped(error.root_cause().to_string()))
 }
 
 fn first_line(error: &wasmtime::Error) -> String {
     format!("{error:#}").lines().next().unwrap_or_default().to_owned()
 }
 
-fn refuel(store: &mut Store<State>) -> Result<(), wasmtime::Error> {
-    store.set_epoch_deadline(EPOCHS);
-    store.set_fuel(FUEL)
+fn refuel(store: &mut Store<State>, budget: Budget) -> Result<(), wasmtime::Error> {
+    store.set_epoch_deadline(budget.epochs);
+    store.set_fuel(budget.fuel)
 }
 
 /// A plugin that runs: one instance a fault.
@@ -167,6 +187,9 @@ pub(super) struct Plugin {
     store: Store<State>,
     instance: bindings::Fault,
     hooks: Hooks,
+    budget: Budget,
+    /// What the last call began with.
+    fuel_given: u64,
     /// An instance that trapped can't be entered again: it fails the same way for ever.
     trapped: Option<Trap>,
 }
@@ -175,6 +198,7 @@ impl Plugin {
     /// Hands over the fault's parameters. The inner error is the plugin's own.
     pub(super) fn configure(&mut self, json: &str) -> Result<Result<(), String>, Trap> {
         let configured = self.call("configure", |plugin, store| plugin.call_configure(store, json))?;
+        self.budget = DURING;
         Ok(configured.map(|hooks| self.hooks = convert::hooks(hooks)))
     }
 
@@ -196,8 +220,9 @@ impl Plugin {
             return Err(trap.clone());
         }
         self.store.data_mut().hook = hook;
-        let result =
-            refuel(&mut self.store).and_then(|()| call(self.instance.squall_fault_plugin(), &mut self.store));
+        self.fuel_given = self.budget.fuel;
+        let result = refuel(&mut self.store, self.budget)
+            .and_then(|()| call(self.instance.squall_fault_plugin(), &mut self.store));
         result.map_err(|error| {
             let kind = self.kind_of(&error);
             self.trap(hook, kind)
@@ -215,8 +240,8 @@ impl Plugin {
             return TrapKind::Memory(MEMORY);
         }
         match error.downcast_ref::<wasmtime::Trap>() {
-            Some(wasmtime::Trap::OutOfFuel) => TrapKind::Fuel(FUEL),
-            Some(wasmtime::Trap::Interrupt) => TrapKind::Deadline(EPOCH * EPOCHS as u32),
+            Some(wasmtime::Trap::OutOfFuel) => TrapKind::Fuel(self.budget.fuel),
+            Some(wasmtime::Trap::Interrupt) => TrapKind::Deadline(EPOCH * self.budget.epochs as u32),
             Some(trap) => TrapKind::Other(trap.to_string()),
             None => TrapKind::Other(first_line(error)),
         }
@@ -225,7 +250,7 @@ impl Plugin {
     /// The fuel that the last call used.
     fn fuel_used(&self) -> u64 {
         // An engine without fuel would be a mistake of ours, not a call that is free.
-        FUEL - self.store.get_fuel().unwrap_or(FUEL)
+        self.fuel_given - self.store.get_fuel().unwrap_or(self.fuel_given)
     }
 
     /// A verdict that nobody could carry out is a plugin's failure like any other.

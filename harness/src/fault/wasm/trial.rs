@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use wasmtime::component::Component;
+use wasmtime::component::types::{ComponentExtern, ComponentItem};
 
-use super::{Deeds, FUEL, Host, Plugin, Refusal, State};
+use super::{COMPONENT, DURING, Deeds, Host, Plugin, Refusal, State};
 use crate::clock::{Clock, Nanos};
 use crate::fault::{Description, Fault, Hooks, NodeControl, NodeInfo, NodeState, Trap};
 use crate::name::NodeName;
@@ -31,9 +32,28 @@ impl Specimen {
         Ok(Self { name: name.into(), host, component, bytes })
     }
 
-    /// The component that `bytes` are, or are wrapped in; whatever it imports and exports.
-    pub fn component_of(bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
-        Ok(Host::new()?.component(bytes)?.into_owned())
+    /// What `bytes` import and export, whether or not Squall runs them.
+    pub fn shape(bytes: &[u8]) -> Result<Shape, Refusal> {
+        let host = Host::new()?;
+        let component = host.native(&host.component(bytes)?)?;
+        let (kind, engine) = (component.component_type(), &host.engine);
+        let named = |name: &str, item: ComponentExtern<'_>| {
+            let functions = match item.ty {
+                ComponentItem::ComponentInstance(instance) => {
+                    let items = instance.exports(engine);
+                    let functions =
+                        items.filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
+                    functions.map(|(name, _)| name.to_owned()).collect()
+                }
+                _ => Vec::new(),
+            };
+            Interface { name: name.to_owned(), functions }
+        };
+        Ok(Shape {
+            is_component: bytes.starts_with(COMPONENT),
+            imports: kind.imports(engine).map(|(name, item)| named(name, item)).collect(),
+            exports: kind.exports(engine).map(|(name, item)| named(name, item)).collect(),
+        })
     }
 
     /// The component that is run.
@@ -64,6 +84,26 @@ impl Specimen {
     }
 }
 
+/// What a component imports and exports.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// It is one as it is, not wrapped here.
+    pub is_component: bool,
+    /// What it imports.
+    pub imports: Vec<Interface>,
+    /// What it exports.
+    pub exports: Vec<Interface>,
+}
+
+/// An import or an export.
+#[derive(Clone, Debug)]
+pub struct Interface {
+    /// `squall:fault/host@0.2.0`.
+    pub name: String,
+    /// The functions in it.
+    pub functions: Vec<String>,
+}
+
 /// An instance of a plugin that is tried out.
 pub struct Trial {
     plugin: Plugin,
@@ -73,8 +113,8 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// The fuel that a call may use.
-    pub const BUDGET: u64 = FUEL;
+    /// The fuel that a call may use during a run.
+    pub const BUDGET: u64 = DURING.fuel;
 
     /// What it says of itself.
     pub fn describe(&mut self) -> Result<Description, Trap> {

@@ -236,7 +236,7 @@ fn what_is_lost_is_named() {
         "death of `a`",
         "more than 5 %",
         "20 HTTP error 502",
-        "3 in band error",
+        "3 in-band error",
         "20 reached no node",
         "3 on `a`",
         "such as request",

@@ -51,6 +51,17 @@ fn figures_that_cannot_be_trusted_are_never_a_verdict() {
 }
 
 #[test]
+fn a_run_in_which_nothing_worked_never_passes() {
+    let mut scene = Scene::sound();
+    scene.plan.slos.clear();
+    scene.plan.failover = None;
+    scene.retell(|request, _| fail(request, Outcome::ConnectFailed, 0));
+    let report = scene.judge();
+    assert_ne!(report.verdict, Verdict::Pass);
+    assert!(report.reasons[0].contains("not one of 1200 requests succeeded"), "{:?}", report.reasons);
+}
+
+#[test]
 fn a_run_without_requests_proves_nothing() {
     let mut scene = Scene::sound();
     scene.facts.requests.clear();
