@@ -19,7 +19,8 @@ macro_rules! sdk {
 }
 
 /// The SDK's sources, under plugins/sdk/src/.
-const SDK: &[(&str, &str)] = sdk!["chance.rs", "describe.rs", "lib.rs", "params.rs"];
+const SDK: &[(&str, &str)] =
+    sdk!["answer.rs", "chance.rs", "deed.rs", "describe.rs", "json.rs", "lib.rs", "params.rs", "provider.rs"];
 const SDK_MANIFEST: &str = include_str!("../../../plugins/sdk/Cargo.toml");
 /// Versions of dependencies, and the release profile.
 const WORKSPACE: &str = include_str!("../../../plugins/Cargo.toml");

@@ -23,6 +23,9 @@ use super::exit::Exit;
 const HEADING: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
+/// The built-in plugins that end nodes.
+const KILLERS: [&str; 4] = ["crash-loop", "flap", "node-kill", "zone-outage"];
+
 /// Check a scenario and print its plan, without running anything.
 ///
 /// Every mistake is shown with its line and what would be right. Exit code 0: it can run; 2: it has
@@ -155,9 +158,13 @@ impl<'a> Checked<'a> {
             warnings.push("nothing must hold: add [[slo]] or [failover], or the run proves nothing".into());
         }
         if self.plan.failover.is_some()
-            && !self.plan.faults.iter().any(|fault| fault.plugin.name() == "node-kill")
+            && !self.plan.faults.iter().any(|fault| KILLERS.contains(&fault.plugin.name().as_str()))
         {
-            warnings.push("[failover] is judged when a node dies, and no fault is a `node-kill`".into());
+            warnings.push(
+                "[failover] is judged when a node dies, and no fault is a `node-kill`, `crash-loop`, \
+                 `zone-outage` or `flap`"
+                    .into(),
+            );
         }
         warnings
     }

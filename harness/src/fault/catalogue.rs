@@ -7,7 +7,32 @@ macro_rules! built_in {
 }
 
 /// All of them, by name: each with its bytes, as committed under plugins/dist/.
-pub const BUILT_IN: &[(&str, &[u8])] = built_in!["cut", "http-error", "latency", "node-kill"];
+pub const BUILT_IN: &[(&str, &[u8])] = built_in![
+    "bandwidth",
+    "blackhole",
+    "brownout",
+    "connect",
+    "crash-loop",
+    "cut",
+    "duplicate",
+    "fail-first",
+    "flap",
+    "http-error",
+    "in-band-error",
+    "latency",
+    "malformed",
+    "node-kill",
+    "node-pause",
+    "poison",
+    "rate-limit",
+    "refusal",
+    "slow-stream",
+    "stall",
+    "wrong-model",
+    "wrong-usage",
+    "zombie",
+    "zone-outage",
+];
 
 /// The names of all of them.
 pub fn built_in_names() -> Vec<&'static str> {

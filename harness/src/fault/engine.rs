@@ -117,7 +117,7 @@ impl Engine {
     pub fn tick(&self) {
         let now = self.clock.now();
         for slot in &self.slots {
-            if slot.hooks.tick && slot.is_on() {
+            if slot.wants_ticks() {
                 let result = slot.fault.lock().tick(now);
                 if let Err(trap) = result {
                     self.trapped(slot, trap);
@@ -133,7 +133,7 @@ impl Engine {
 
     /// A fault that is on asked to be told that time passes.
     pub fn wants_ticks(&self) -> bool {
-        self.slots.iter().any(|slot| slot.hooks.tick && slot.is_on())
+        self.slots.iter().any(Slot::wants_ticks)
     }
 
     /// The faults that `attempt` meets, for the hooks of its life.
@@ -183,6 +183,11 @@ impl Engine {
 impl Slot {
     fn is_on(&self) -> bool {
         self.on.load(Ordering::Acquire)
+    }
+
+    /// A share of zero touches nothing, nodes included: it is not even told that time passes.
+    fn wants_ticks(&self) -> bool {
+        self.hooks.tick && self.is_on() && self.plan.share > 0.0
     }
 
     /// It trapped, and that ends the run.

@@ -10,12 +10,12 @@ use squall_report::Counter;
 
 use super::catalogue::{BUILT_IN, built_in_names};
 use super::wasm::{self, Deeds, Host, Refusal, State};
-use super::{Description, Engine, Fault, NodeControl, NodeInfo, Trap};
+use super::{Description, Engine, Fault, NodeControl, NodeInfo, NodeState, Trap};
 use crate::clock::Clock;
 use crate::correlation::Correlator;
 use crate::name::NodeName;
 use crate::record::Recorder;
-use crate::scenario::plan::{FaultPlan, Plan, PluginRef};
+use crate::scenario::plan::{FaultPlan, NodePlan, Plan, PluginRef};
 
 /// Why a fault can't be made.
 #[derive(Debug, thiserror::Error)]
@@ -128,7 +128,12 @@ fn host() -> Result<Host, PluginError> {
 
 /// Hands every fault of `plan` its parameters, as before a run, and lets nothing run.
 pub fn check_all(plan: &Plan) -> Result<(), PluginError> {
-    let control: Arc<dyn NodeControl> = Arc::new(NoNodes);
+    let node = |node: &NodePlan| NodeInfo {
+        name: node.name.clone(),
+        zone: node.zone.clone(),
+        state: NodeState::Down,
+    };
+    let control: Arc<dyn NodeControl> = Arc::new(Planned(plan.nodes.iter().map(node).collect()));
     load_all(plan, Clock::stopped(), &Recorder::channel().0, &Arc::default(), &control).map(drop)
 }
 
@@ -143,7 +148,7 @@ pub fn describe(plugin: &PluginRef) -> Result<Description, PluginError> {
         granted: Vec::new(),
         clock: Clock::stopped(),
         recorder: Recorder::channel().0,
-        control: Arc::new(NoNodes),
+        control: Arc::new(Planned(Vec::new())),
         deeds: wasm::deeds(),
         hook: "describe",
         log_lines: 0,
@@ -153,34 +158,34 @@ pub fn describe(plugin: &PluginRef) -> Result<Description, PluginError> {
     Ok(host.instantiate(&component, state).map_err(refused)?.describe()?)
 }
 
-/// A fleet of none, for plugins that are only looked at.
-struct NoNodes;
+/// A fleet that does not run, for plugins that are only looked at.
+struct Planned(Vec<NodeInfo>);
 
-impl NodeControl for NoNodes {
+impl NodeControl for Planned {
     fn list(&self) -> Vec<NodeInfo> {
-        Vec::new()
+        self.0.clone()
     }
     fn kill(&self, _: &NodeName) -> Result<(), String> {
-        Err(NO_NODES.into())
+        Err(NOTHING_RUNS.into())
     }
     fn pause(&self, _: &NodeName) -> Result<(), String> {
-        Err(NO_NODES.into())
+        Err(NOTHING_RUNS.into())
     }
     fn resume(&self, _: &NodeName) -> Result<(), String> {
-        Err(NO_NODES.into())
+        Err(NOTHING_RUNS.into())
     }
     fn restart(&self, _: &NodeName) -> Result<(), String> {
-        Err(NO_NODES.into())
+        Err(NOTHING_RUNS.into())
     }
     fn refuse(&self, _: &NodeName) -> Result<(), String> {
-        Err(NO_NODES.into())
+        Err(NOTHING_RUNS.into())
     }
     fn accept(&self, _: &NodeName) -> Result<(), String> {
-        Err(NO_NODES.into())
+        Err(NOTHING_RUNS.into())
     }
 }
 
-const NO_NODES: &str = "there are no nodes: nothing runs";
+const NOTHING_RUNS: &str = "nothing runs yet";
 
 /// A plugin's bytes, as they are.
 pub fn bytes_of(plugin: &PluginRef) -> Result<Vec<u8>, PluginError> {

@@ -23,7 +23,7 @@ pub use catalogue::{BUILT_IN, built_in_names};
 pub use engine::{AttemptFaults, Engine, Tally};
 pub use load::{Loaded, PluginError, bytes_of, check_all, describe, load_all};
 pub use verdict::{
-    BodyVerdict, Canned, ConnectVerdict, EventVerdict, RequestVerdict, ResponseVerdict, Verdict,
+    BodyVerdict, Canned, ConnectVerdict, Ending, EventVerdict, RequestVerdict, ResponseVerdict, Verdict,
 };
 pub use wasm::{Interface, Refusal, Shape, Specimen, Trial};
 

@@ -75,16 +75,39 @@ pub enum EventVerdict {
     Drop,
     /// Write it twice.
     Duplicate,
-    /// Write these SSE data payloads in place of the event.
+    /// Write these SSE data payloads in place of the event's, each under the name that it had.
     Replace(Vec<Bytes>),
-    /// Write these bytes as they are in place of the event.
-    Raw(Bytes),
+    /// Write these bytes as they are in place of the event, each item in a write of its own.
+    Raw(Vec<Bytes>),
+    /// Write these bytes as they are in place of the event, then end so.
+    Last(Bytes, Ending),
     /// End the response cleanly, before this event.
     Close,
     /// TCP RST, before this event.
     Reset,
     /// Keep the socket open and silent from here.
     Hang,
+}
+
+/// How a stream ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Cleanly, as far as HTTP can tell.
+    Close,
+    /// TCP RST.
+    Reset,
+    /// Never: the socket stays open and silent.
+    Hang,
+}
+
+impl Ending {
+    fn describe(self) -> &'static str {
+        match self {
+            Self::Close => "close",
+            Self::Reset => "reset",
+            Self::Hang => "hang",
+        }
+    }
 }
 
 /// For the body of an answer that is no stream.
@@ -181,10 +204,11 @@ impl Verdict for EventVerdict {
             Self::Drop => "drop".into(),
             Self::Duplicate => "duplicate".into(),
             Self::Replace(events) => format!("replace({} events)", events.len()),
-            Self::Raw(bytes) => format!("raw({}B)", bytes.len()),
-            Self::Close => "close".into(),
-            Self::Reset => "reset".into(),
-            Self::Hang => "hang".into(),
+            Self::Raw(writes) => format!("raw({}B)", writes.iter().map(Bytes::len).sum::<usize>()),
+            Self::Last(bytes, then) => format!("last({}B, {})", bytes.len(), then.describe()),
+            Self::Close => Ending::Close.describe().into(),
+            Self::Reset => Ending::Reset.describe().into(),
+            Self::Hang => Ending::Hang.describe().into(),
         }
     }
 }

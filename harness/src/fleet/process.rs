@@ -130,7 +130,7 @@ impl Process {
 
     /// Ends the process and its group, and waits until it is gone.
     pub(super) async fn end(self) {
-        // Resumed first, since a stopped process can't be asked to end; killed in any case.
+        // Which ends a stopped process too.
         let _ = self.signal(Signal::KILL);
         let mut exit = self.exit.clone();
         let _ = exit.wait_for(Option::is_some).await;

@@ -14,7 +14,8 @@ use super::forward::Body;
 use super::scan::Scanner;
 use super::socket::{Ender, HowToEnd};
 use super::upstream::{Broken, how_it_broke};
-use crate::fault::EventVerdict;
+use crate::clock::Nanos;
+use crate::fault::{Ending, EventVerdict};
 use crate::record::AttemptEnd;
 use crate::sse::Parser;
 
@@ -22,6 +23,11 @@ use crate::sse::Parser;
 const WINDOW: usize = 8;
 /// A paced body is passed on in this many pieces a second.
 const PACE_STEPS: u64 = 20;
+/// A delay counts from when the event before was due, if that is no longer ago: what timers oversleep
+/// must not add up over a stream.
+const OVERSLEPT: Duration = Duration::from_millis(20);
+/// A paced body may catch up by this much: timers are coarser than what a small piece takes.
+const PACE_SLACK: Duration = Duration::from_millis(20);
 
 /// Writes down that the node broke an attempt off, and says how its client is to see that.
 pub(super) fn broke(entry: &mut Entry, broken: Broken) -> HowToEnd {
@@ -67,6 +73,8 @@ pub(super) struct Relay {
     good: bool,
     /// Bytes a second.
     pace: Option<u64>,
+    /// When a paced body's last piece has passed.
+    passed_at: Nanos,
     scanner: Scanner,
 }
 
@@ -76,7 +84,8 @@ impl Relay {
         let (client, frames) = mpsc::channel(WINDOW);
         let Answer { streams, good, pace } = answer;
         let ender = Arc::clone(ender);
-        let relay = Self { entry, ender, client, streams, good, pace, scanner: Scanner::default() };
+        let scanner = Scanner::default();
+        let relay = Self { entry, ender, client, streams, good, pace, passed_at: Nanos::ZERO, scanner };
         let frames = futures_util::stream::unfold(frames, |mut frames| async {
             Some((Ok(frames.recv().await?), frames))
         });
@@ -115,6 +124,8 @@ impl Relay {
     pub(super) async fn events(mut self, mut body: Incoming) {
         let mut parser = Parser::new();
         let (mut index, mut seen) = (0, 0);
+        let clock = self.entry.shared.context.clock;
+        let mut held_until = Nanos::ZERO;
         loop {
             let frame = match self.next(&mut body).await {
                 Ok(Some(Ok(frame))) => frame,
@@ -129,6 +140,7 @@ impl Relay {
                 Err(Gone) => return,
             };
             let Ok(data) = frame.into_data() else { continue };
+            let arrived = clock.now();
             parser.push(&data);
             // What passes is gathered, so that a chunk of many events stays one write.
             let mut passed = BytesMut::new();
@@ -152,7 +164,12 @@ impl Relay {
                     return;
                 }
                 if !ruling.delay.is_zero() {
-                    tokio::time::sleep(ruling.delay).await;
+                    let earliest = Nanos::from(clock.now().since(Nanos::from(OVERSLEPT)));
+                    held_until = held_until.max(arrived).max(earliest) + ruling.delay;
+                    tokio::select! {
+                        () = clock.sleep_until(held_until) => {}
+                        () = self.client.closed() => return,
+                    }
                 }
                 match ruling.verdict {
                     EventVerdict::Pass | EventVerdict::Delay(_) => passed.extend_from_slice(&event.raw),
@@ -163,29 +180,45 @@ impl Relay {
                     }
                     EventVerdict::Replace(payloads) => {
                         for data in &payloads {
-                            write_event(&mut passed, data);
+                            write_event(&mut passed, event.kind.as_deref(), data);
                         }
                     }
-                    EventVerdict::Raw(bytes) => passed.extend_from_slice(&bytes),
-                    EventVerdict::Close => {
-                        self.entry.ends(AttemptEnd::Injected);
-                        // The body's end is the response's: whole, as far as HTTP can tell.
-                        return;
+                    EventVerdict::Raw(writes) => {
+                        for bytes in writes {
+                            if !passed.is_empty() {
+                                if self.flush(&mut passed).await.is_err() {
+                                    return;
+                                }
+                                self.settled().await;
+                            }
+                            passed.extend_from_slice(&bytes);
+                        }
                     }
-                    EventVerdict::Reset => {
-                        self.entry.ends(AttemptEnd::Injected);
-                        return self.end(HowToEnd::Rst).await;
+                    EventVerdict::Last(bytes, then) => {
+                        if self.send(Frame::data(bytes)).await.is_err() {
+                            return;
+                        }
+                        return self.inject(then).await;
                     }
-                    EventVerdict::Hang => {
-                        self.entry.ends(AttemptEnd::Injected);
-                        self.client.closed().await;
-                        return;
-                    }
+                    EventVerdict::Close => return self.inject(Ending::Close).await,
+                    EventVerdict::Reset => return self.inject(Ending::Reset).await,
+                    EventVerdict::Hang => return self.inject(Ending::Hang).await,
                 }
             }
             if self.flush(&mut passed).await.is_err() {
                 return;
             }
+        }
+    }
+
+    /// Ends a stream as a fault wants it.
+    async fn inject(mut self, ending: Ending) {
+        self.entry.ends(AttemptEnd::Injected);
+        match ending {
+            // The body's end is the response's: whole, as far as HTTP can tell.
+            Ending::Close => {}
+            Ending::Reset => self.end(HowToEnd::Rst).await,
+            Ending::Hang => self.client.closed().await,
         }
     }
 
@@ -214,19 +247,22 @@ impl Relay {
         }
     }
 
-    async fn flush(&self, passed: &mut BytesMut) -> Result<(), Gone> {
+    async fn flush(&mut self, passed: &mut BytesMut) -> Result<(), Gone> {
         if passed.is_empty() { Ok(()) } else { self.send(Frame::data(passed.split().freeze())).await }
     }
 
-    async fn send(&self, frame: Frame<Bytes>) -> Result<(), Gone> {
+    async fn send(&mut self, frame: Frame<Bytes>) -> Result<(), Gone> {
         match (self.pace, frame.into_data()) {
             (Some(rate), Ok(mut data)) => {
+                let clock = self.entry.shared.context.clock;
                 let step = usize::try_from(rate.div_ceil(PACE_STEPS)).unwrap_or(usize::MAX);
                 while !data.is_empty() {
                     let piece = data.split_to(step.min(data.len()));
                     let takes = Duration::from_secs_f64(piece.len() as f64 / rate as f64);
                     self.client.send(Frame::data(piece)).await.map_err(|_| Gone)?;
-                    tokio::time::sleep(takes).await;
+                    let earliest = Nanos::from(clock.now().since(Nanos::from(PACE_SLACK)));
+                    self.passed_at = self.passed_at.max(earliest) + takes;
+                    clock.sleep_until(self.passed_at).await;
                 }
                 Ok(())
             }
@@ -253,21 +289,31 @@ impl Relay {
         self.end(how).await;
     }
 
-    /// Ends the client's connection, after what was passed on before.
-    async fn end(mut self, how: HowToEnd) {
-        self.entry.close();
+    /// Waits until what was passed on is in the client's socket.
+    async fn settled(&self) {
         while self.client.capacity() < WINDOW && !self.client.is_closed() {
             self.ender.settled().await;
         }
         self.ender.settled().await;
+    }
+
+    /// Ends the client's connection, after what was passed on before.
+    async fn end(mut self, how: HowToEnd) {
+        self.entry.close();
+        self.settled().await;
         self.ender.end(how);
         // Were the body's sender gone before its connection, the body would end as if it were whole.
         self.client.closed().await;
     }
 }
 
-/// A payload as an event; each of its lines is a `data` line, as the format wants it.
-fn write_event(out: &mut BytesMut, data: &[u8]) {
+/// A payload as an event of this name; each of its lines is a `data` line, as the format wants it.
+fn write_event(out: &mut BytesMut, name: Option<&[u8]>, data: &[u8]) {
+    if let Some(name) = name {
+        out.extend_from_slice(b"event: ");
+        out.extend_from_slice(name);
+        out.extend_from_slice(b"\n");
+    }
     for line in data.split(|byte| *byte == b'\n') {
         out.extend_from_slice(b"data: ");
         out.extend_from_slice(line);

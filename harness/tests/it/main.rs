@@ -1,8 +1,10 @@
 //! Tests on real sockets, real processes and real plugins. One binary, so that it links once.
 
 mod author;
+mod catalogue;
 mod interface;
 mod load;
+mod nodes_and_rates;
 mod plugins;
 mod proxy;
 mod router;

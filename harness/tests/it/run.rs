@@ -1,19 +1,13 @@
 //! `squall run`, whole: real processes, real sockets, real plugins, real signals.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::path::Path;
+use std::process::Output;
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use serde_json::Value;
+use rustix::process::{Signal, kill_process};
 
-type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
-
-const SQUALL: &str = env!("CARGO_BIN_EXE_squall");
-/// Whatever takes longer than this hangs.
-const HANG: Duration = Duration::from_mins(1);
+use crate::support::Result;
+use crate::support::scene::{Scene, descendants, lives, pid, rows, wait_until};
 
 /// A node dies in the storm and comes back; ten seconds.
 const SCENARIO: &str = r#"
@@ -60,42 +54,6 @@ lost = "20%"
 silently_truncated = 0
 duplicated = 0
 "#;
-
-struct Scene {
-    folder: tempfile::TempDir,
-}
-
-impl Scene {
-    fn new(scenario: &str) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        fs::write(folder.path().join("scenario.toml"), scenario)?;
-        Ok(Self { folder })
-    }
-
-    fn out(&self) -> PathBuf {
-        self.folder.path().join("out")
-    }
-
-    fn command(&self) -> Command {
-        let mut command = Command::new(SQUALL);
-        command.arg("run").arg(self.folder.path().join("scenario.toml")).arg("--out").arg(self.out());
-        command
-    }
-
-    fn run(&self) -> Result<Output> {
-        Ok(self.command().output()?)
-    }
-
-    fn report(&self) -> Result<Value> {
-        let text = fs::read_to_string(self.out().join("report.json"))?;
-        Ok(serde_json::from_str(&text)?)
-    }
-}
-
-fn rows(path: &Path) -> Result<Vec<Value>> {
-    let lines = BufReader::new(fs::File::open(path)?).lines();
-    lines.map(|line| Ok(serde_json::from_str(&line?)?)).collect()
-}
 
 fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
@@ -147,61 +105,10 @@ fn without_failover_the_same_storm_fails_and_says_what_was_lost() -> Result {
     Ok(())
 }
 
-/// Starts the run, and returns once its load is being sent.
-fn started(scene: &Scene) -> Result<Child> {
-    let mut child = scene.command().stderr(Stdio::piped()).stdout(Stdio::null()).spawn()?;
-    let mut lines = BufReader::new(child.stderr.take().ok_or("no stderr")?).lines();
-    for line in lines.by_ref() {
-        if line?.contains("steady begins") {
-            // What follows must not fill the pipe up.
-            std::thread::spawn(move || lines.count());
-            return Ok(child);
-        }
-    }
-    Err("it ended before its load began".into())
-}
-
-/// All processes below `parent`.
-fn descendants(parent: u32) -> Result<Vec<Pid>> {
-    let mut found = Vec::new();
-    let mut parents = vec![parent];
-    while let Some(parent) = parents.pop() {
-        for task in fs::read_dir(format!("/proc/{parent}/task"))? {
-            let children = fs::read_to_string(task?.path().join("children"))?;
-            for child in children.split_whitespace() {
-                parents.push(child.parse()?);
-                found.extend(Pid::from_raw(child.parse()?));
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn wait_until(what: &str, mut done: impl FnMut() -> Result<bool>) -> Result {
-    let polls = HANG.as_millis() / 20;
-    for _ in 0..polls {
-        if done()? {
-            return Ok(());
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Err(format!("{what}: not within {HANG:?}").into())
-}
-
-/// A process that exists and is no zombie.
-fn lives(pid: Pid) -> bool {
-    let state = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
-    test_kill_process(pid).is_ok() && state.is_ok_and(|stat| !stat.contains(") Z "))
-}
-
-fn pid(child: &Child) -> Result<Pid> {
-    Ok(Pid::from_raw(i32::try_from(child.id())?).ok_or("no pid")?)
-}
-
 #[test]
 fn ctrl_c_ends_a_run_cleanly_with_a_report_that_says_so() -> Result {
     let scene = Scene::new(&SCENARIO.replace("FAILOVER", "true"))?;
-    let mut child = started(&scene)?;
+    let mut child = scene.started("steady begins")?;
     let family = descendants(child.id())?;
     assert!(family.len() >= 5, "three nodes, the router, the reaper: {family:?}");
     kill_process(pid(&child)?, Signal::INT)?;
@@ -224,7 +131,7 @@ fn ctrl_c_ends_a_run_cleanly_with_a_report_that_says_so() -> Result {
 #[test]
 fn a_harness_that_is_killed_leaves_no_process_behind() -> Result {
     let scene = Scene::new(&SCENARIO.replace("FAILOVER", "true"))?;
-    let mut child = started(&scene)?;
+    let mut child = scene.started("steady begins")?;
     let family = descendants(child.id())?;
     assert!(family.len() >= 5, "three nodes, the router, the reaper: {family:?}");
     child.kill()?;

@@ -324,7 +324,7 @@ mod mistakes {
         26 | fault = [{ plugin = "latnecy", nodes = ["alpha"], at = "2s", with = { fixed = "20ms" } }]
            |                     ^^^^^^^^^ did you mean `latency`?
            |
-           = help: built-in plugins: `cut`, `http-error`, `latency` and `node-kill`
+           = help: built-in plugins: `bandwidth`, `blackhole`, `brownout`, `connect`, `crash-loop`, `cut`, `duplicate`, `fail-first`, `flap`, `http-error`, `in-band-error`, `latency`, `malformed`, `node-kill`, `node-pause`, `poison`, `rate-limit`, `refusal`, `slow-stream`, `stall`, `wrong-model`, `wrong-usage`, `zombie` and `zone-outage`
            = help: a plugin of your own is given by its path, as in `"plugins/mine.wasm"`
 
         s.toml: 1 mistake, nothing was run
@@ -545,6 +545,32 @@ mod mistakes {
     }
 
     #[test]
+    fn only_own_processes_are_killed_or_paused_and_any_port_is_closed() {
+        let url =
+            |fault: &str| with("\"latency\", nodes = [\"alpha\"]", &format!("{fault}, nodes = [\"beta\"]"));
+        let table = "with = { fixed = \"20ms\" }";
+        for (plugin, own, word) in [
+            ("crash-loop", "", "killed"),
+            ("node-pause", "", "paused"),
+            ("zone-outage", "", "killed"),
+            ("flap", "period = \"1s\"", "killed"),
+            ("flap", "period = \"1s\", how = \"pause\"", "paused"),
+        ] {
+            let text = url(&format!("\"{plugin}\"")).replace(table, &format!("with = {{ {own} }}"));
+            let said = mistakes(&text);
+            assert!(said.contains(&format!("only what Squall started can be {word}")), "{plugin}: {said}");
+        }
+        for (plugin, own) in [("flap", "period = \"1s\", how = \"refuse\""), ("connect", "how = \"refuse\"")]
+        {
+            let text = url(&format!("\"{plugin}\"")).replace(table, &format!("with = {{ {own} }}"));
+            let folder = tempfile::tempdir().expect("temporary folder");
+            let path = folder.path().join("s.toml");
+            super::fs::write(&path, text).expect("written");
+            assert!(super::load(&path, None).is_ok(), "{plugin}");
+        }
+    }
+
+    #[test]
     fn no_node_and_no_phase() {
         assert_snapshot!(mistakes("schema = 1\nname = \"x\"\n[target]\nmodel = \"m\"\nrouter = {}\n[traffic]\nusers = { count = 0 }\n"), @r#"
         error: the scenario has no phase, so it has no length
@@ -759,7 +785,7 @@ fn check_warns_of_objectives_that_cannot_pass() {
     assert_snapshot!(format!("warning{warnings}"), @r"
     warning: `first token` can't pass: p99.9(ttft) <= 800ms needs 2995 samples, all of them good, and 18 requests are expected; lengthen its phases, raise the load, or claim less
 
-    warning: [failover] is judged when a node dies, and no fault is a `node-kill`
+    warning: [failover] is judged when a node dies, and no fault is a `node-kill`, `crash-loop`, `zone-outage` or `flap`
     ");
 }
 

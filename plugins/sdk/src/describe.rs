@@ -120,9 +120,9 @@ pub fn take<T: DeserializeOwned>(table: &mut Table, name: &str) -> Result<Option
     serde_json::from_value(value).map(Some).map_err(|error| format!("`{name}`: {error}"))
 }
 
-/// Says what is left in a table whose parameters were all taken out.
-pub fn refuse_rest(table: &Table, known: &[&str]) -> Result<(), String> {
-    let Some(name) = table.keys().next() else { return Ok(()) };
+/// Says what a table has that is no parameter. It goes first: a misspelt key explains a missing one.
+pub fn refuse_unknown(table: &Table, known: &[&str]) -> Result<(), String> {
+    let Some(name) = table.keys().find(|name| !known.contains(&name.as_str())) else { return Ok(()) };
     if known.is_empty() {
         return Err(format!("unknown parameter `{name}`; it takes none"));
     }
@@ -181,7 +181,9 @@ macro_rules! params {
             }
             #[allow(unused_mut, reason = "a table may have no parameters")]
             fn from_table(mut table: $crate::Table) -> Result<Self, String> {
-                let parameters = Self {
+                let known: &[&str] = &[$($crate::describe::plain(stringify!($field))),*];
+                $crate::describe::refuse_unknown(&table, known)?;
+                Ok(Self {
                     $($field: {
                         let name = $crate::describe::plain(stringify!($field));
                         match $crate::describe::take::<$type>(&mut table, name)? {
@@ -189,10 +191,7 @@ macro_rules! params {
                             None => $crate::params!(@default name $(, $default)?),
                         }
                     }),*
-                };
-                let known: &[&str] = &[$($crate::describe::plain(stringify!($field))),*];
-                $crate::describe::refuse_rest(&table, known)?;
-                Ok(parameters)
+                })
             }
         }
 
@@ -313,6 +312,7 @@ mod tests {
             "unknown parameter `hw`, expected one of `by`, `how`, `where`"
         );
         assert_eq!(error("{}"), "missing parameter `by`");
+        assert!(error(r#"{"bye":"1s"}"#).starts_with("unknown parameter `bye`"));
         assert_eq!(
             error(r#"{"by":20}"#),
             "`by`: invalid type: integer `20`, expected a duration such as \"20ms\" or \"1.5s\""

@@ -29,10 +29,14 @@
 //! export!(Late);
 //! ```
 
+pub mod answer;
 mod chance;
+mod deed;
 #[doc(hidden)]
 pub mod describe;
+pub mod json;
 mod params;
+mod provider;
 
 /// Made by wit-bindgen from `plugins/wit/fault.wit`.
 #[doc(hidden)]
@@ -52,12 +56,14 @@ pub use bindings::squall::fault::host;
 /// Control over the nodes that the scenario grants this fault.
 pub use bindings::squall::fault::nodes;
 pub use bindings::squall::fault::types::{
-    Attempt, BodyVerdict, Canned, ConnectVerdict, Description, EventVerdict, Header, Hooks, Parameter,
-    RequestHead, RequestVerdict, ResponseHead, ResponseVerdict,
+    Attempt, BodyVerdict, Canned, ConnectVerdict, Description, Ending, EventVerdict, Header, Hooks, Last,
+    Parameter, RequestHead, RequestVerdict, ResponseHead, ResponseVerdict,
 };
 pub use chance::{Chance, Lognormal};
+pub use deed::done;
 pub use describe::{Kind, Params, Table};
 pub use params::{CountOrShare, CountOrSpan, Span, parse};
+pub use provider::{Shape, error_status};
 #[doc(hidden)]
 pub use serde;
 

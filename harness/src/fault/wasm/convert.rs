@@ -9,14 +9,16 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use super::bindings::exports::squall::fault::plugin as wit;
 use super::bindings::squall::fault::types as wit_types;
 use crate::fault::{
-    BodyVerdict, Call, Canned, ConnectVerdict, Description, EventVerdict, Hooks, Parameter, RequestHead,
-    RequestVerdict, ResponseHead, ResponseVerdict,
+    BodyVerdict, Call, Canned, ConnectVerdict, Description, Ending, EventVerdict, Hooks, Parameter,
+    RequestHead, RequestVerdict, ResponseHead, ResponseVerdict,
 };
 
 /// What one verdict may weigh.
 const LARGEST: usize = 16 << 20;
 /// How many events one verdict may make of one.
 const MOST_EVENTS: usize = 10_000;
+/// How many writes one verdict may make of an event; each is waited for.
+const MOST_WRITES: usize = 1_000;
 
 pub(super) fn hooks(hooks: wit::Hooks) -> Hooks {
     Hooks {
@@ -132,9 +134,24 @@ pub(super) fn event(verdict: wit::EventVerdict) -> Result<EventVerdict, String> 
             within(payloads.iter().map(Vec::len).sum())?;
             EventVerdict::Replace(payloads.into_iter().map(Bytes::from).collect())
         }
-        wit::EventVerdict::Raw(bytes) => {
-            within(bytes.len())?;
-            EventVerdict::Raw(bytes.into())
+        wit::EventVerdict::Raw(writes) => {
+            if writes.len() > MOST_WRITES {
+                return Err(format!(
+                    "it makes {} writes of an event; {MOST_WRITES} is the most",
+                    writes.len()
+                ));
+            }
+            within(writes.iter().map(Vec::len).sum())?;
+            EventVerdict::Raw(writes.into_iter().map(Bytes::from).collect())
+        }
+        wit::EventVerdict::Last(last) => {
+            within(last.bytes.len())?;
+            let then = match last.then {
+                wit_types::Ending::Close => Ending::Close,
+                wit_types::Ending::Reset => Ending::Reset,
+                wit_types::Ending::Hang => Ending::Hang,
+            };
+            EventVerdict::Last(last.bytes.into(), then)
         }
         wit::EventVerdict::Close => EventVerdict::Close,
         wit::EventVerdict::Reset => EventVerdict::Reset,

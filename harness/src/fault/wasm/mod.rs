@@ -43,9 +43,9 @@ struct Budget {
 
 /// A call before the run, when nobody waits: a few seconds of work, for guests that start an interpreter.
 const BEFORE: Budget = Budget { fuel: 2_000_000_000, epochs: 100 };
-/// A call during the run, when other requests wait for the processor: some ten milliseconds of work. A
-/// verdict takes microseconds.
-const DURING: Budget = Budget { fuel: 20_000_000, epochs: 5 };
+/// A call during the run, when other requests wait for the processor: some ten milliseconds of work, enough
+/// to write an event of megabytes. A verdict takes microseconds.
+const DURING: Budget = Budget { fuel: 100_000_000, epochs: 5 };
 /// Between two ticks of the epoch.
 const EPOCH: Duration = Duration::from_millis(50);
 /// All of a plugin's memory.

@@ -29,9 +29,18 @@ pub(in crate::fault) struct Deeds {
     actions: AtomicU64,
     counters: Mutex<BTreeMap<String, u64>>,
     log: Mutex<Vec<String>>,
-    down: Mutex<BTreeSet<NodeName>>,
-    paused: Mutex<BTreeSet<NodeName>>,
-    refusing: Mutex<BTreeSet<NodeName>>,
+    /// Locked for the whole of each action, so that none falls between the undoing and its end.
+    standing: Mutex<Standing>,
+}
+
+/// What a fault did to nodes and has not undone itself.
+#[derive(Default)]
+struct Standing {
+    down: BTreeSet<NodeName>,
+    paused: BTreeSet<NodeName>,
+    refusing: BTreeSet<NodeName>,
+    /// The fault is over: a call that was under way, or tells it how an attempt ended, can do no more.
+    withdrawn: bool,
 }
 
 impl Deeds {
@@ -49,19 +58,25 @@ impl Deeds {
         std::mem::take(&mut *self.log.lock())
     }
 
-    /// Brings back what the fault took away: nodes that are still down or paused by it.
+    /// Brings back what the fault took away, for good: nodes that are still down, paused or refusing by it.
     pub(in crate::fault) fn undo(&self, control: &dyn NodeControl) {
+        let mut standing = self.standing.lock();
+        standing.withdrawn = true;
         let states: BTreeMap<NodeName, NodeState> =
             control.list().into_iter().map(|node| (node.name, node.state)).collect();
-        let take = |set: &Mutex<BTreeSet<NodeName>>| std::mem::take(&mut *set.lock());
-        for node in take(&self.paused) {
-            report(&node, "resumed", control.resume(&node));
+        let is = |node: &NodeName, state| states.get(node) == Some(&state);
+        for node in std::mem::take(&mut standing.paused) {
+            if is(&node, NodeState::Paused) {
+                report(&node, "resumed", control.resume(&node));
+            }
         }
-        for node in take(&self.refusing) {
-            report(&node, "reachable", control.accept(&node));
+        for node in std::mem::take(&mut standing.refusing) {
+            if is(&node, NodeState::Refusing) {
+                report(&node, "reachable", control.accept(&node));
+            }
         }
-        for node in take(&self.down) {
-            if states.get(&node) == Some(&NodeState::Down) {
+        for node in std::mem::take(&mut standing.down) {
+            if is(&node, NodeState::Down) {
                 report(&node, "started", control.restart(&node));
             }
         }
@@ -92,16 +107,25 @@ pub(in crate::fault) struct State {
 }
 
 impl State {
-    /// Carries out an action on a granted node. It is on record before it happens.
+    /// Carries out an action on a granted node, and notes what stands by it. It is on record before it
+    /// happens.
     fn act(
         &mut self,
         node: &str,
         what: &str,
         act: impl FnOnce(&dyn NodeControl, &NodeName) -> Result<(), String>,
-    ) -> Result<NodeName, String> {
+        note: impl FnOnce(&mut Standing, NodeName),
+    ) -> Result<(), String> {
         let name = NodeName::from(node);
         if !self.granted.contains(&name) {
             return Err(format!("the scenario does not name node `{node}` in this fault's nodes"));
+        }
+        if self.hook == "configure" {
+            return Err(format!("the fault is not on yet, so that nothing is done to node `{node}`"));
+        }
+        let mut standing = self.deeds.standing.lock();
+        if standing.withdrawn {
+            return Err(format!("the fault is over, so that nothing is done to node `{node}` any more"));
         }
         self.recorder.record(Record::Fault(Box::new(FaultRow {
             at_ns: self.clock.now(),
@@ -116,7 +140,8 @@ impl State {
         })));
         act(self.control.as_ref(), &name)?;
         self.deeds.actions.fetch_add(1, Ordering::Relaxed);
-        Ok(name)
+        note(&mut standing, name);
+        Ok(())
     }
 }
 
@@ -173,39 +198,45 @@ impl nodes::Host for State {
     }
 
     fn kill(&mut self, node: String) -> Result<(), String> {
-        let name = self.act(&node, "kill", |control, name| control.kill(name))?;
-        self.deeds.down.lock().insert(name);
-        Ok(())
-    }
-
-    fn pause(&mut self, node: String) -> Result<(), String> {
-        let name = self.act(&node, "pause", |control, name| control.pause(name))?;
-        self.deeds.paused.lock().insert(name);
-        Ok(())
-    }
-
-    fn resume(&mut self, node: String) -> Result<(), String> {
-        let name = self.act(&node, "resume", |control, name| control.resume(name))?;
-        self.deeds.paused.lock().remove(&name);
-        Ok(())
+        let note = |standing: &mut Standing, name| {
+            standing.down.insert(name);
+        };
+        self.act(&node, "kill", |control, name| control.kill(name), note)
     }
 
     fn restart(&mut self, node: String) -> Result<(), String> {
-        let name = self.act(&node, "restart", |control, name| control.restart(name))?;
-        self.deeds.down.lock().remove(&name);
-        Ok(())
+        let note = |standing: &mut Standing, name| {
+            standing.down.remove(&name);
+        };
+        self.act(&node, "restart", |control, name| control.restart(name), note)
+    }
+
+    fn pause(&mut self, node: String) -> Result<(), String> {
+        let note = |standing: &mut Standing, name| {
+            standing.paused.insert(name);
+        };
+        self.act(&node, "pause", |control, name| control.pause(name), note)
+    }
+
+    fn resume(&mut self, node: String) -> Result<(), String> {
+        let note = |standing: &mut Standing, name| {
+            standing.paused.remove(&name);
+        };
+        self.act(&node, "resume", |control, name| control.resume(name), note)
     }
 
     fn refuse(&mut self, node: String) -> Result<(), String> {
-        let name = self.act(&node, "refuse", |control, name| control.refuse(name))?;
-        self.deeds.refusing.lock().insert(name);
-        Ok(())
+        let note = |standing: &mut Standing, name| {
+            standing.refusing.insert(name);
+        };
+        self.act(&node, "refuse", |control, name| control.refuse(name), note)
     }
 
     fn accept(&mut self, node: String) -> Result<(), String> {
-        let name = self.act(&node, "accept", |control, name| control.accept(name))?;
-        self.deeds.refusing.lock().remove(&name);
-        Ok(())
+        let note = |standing: &mut Standing, name| {
+            standing.refusing.remove(&name);
+        };
+        self.act(&node, "accept", |control, name| control.accept(name), note)
     }
 }
 

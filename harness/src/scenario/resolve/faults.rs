@@ -29,9 +29,7 @@ impl Resolver {
                 let (on, off) = self.window(fault, resolved);
                 let plugin = self.plugin(fault);
                 let touched = self.fault_nodes(fault, nodes);
-                if plugin == PluginRef::BuiltIn("node-kill".into()) {
-                    self.killable(fault, &touched, nodes);
-                }
+                self.ours(fault, &touched, nodes);
                 FaultPlan {
                     index,
                     plugin,
@@ -136,15 +134,21 @@ impl Resolver {
         touched
     }
 
-    /// Only what the harness started can it kill.
-    fn killable(&mut self, fault: &Placed<raw::Fault>, touched: &[NodeName], nodes: &[NodePlan]) {
-        let url =
-            nodes.iter().find(|node| touched.contains(&node.name) && matches!(node.kind, NodeKind::Url(_)));
+    /// Only what the harness started can it kill or stop.
+    fn ours(&mut self, fault: &Placed<raw::Fault>, touched: &[NodeName], nodes: &[NodePlan]) {
+        let Some(verb) = done_to_processes(fault) else { return };
+        let zone = parameter(fault, "zone");
+        let url = nodes.iter().find(|node| {
+            touched.contains(&node.name)
+                && matches!(node.kind, NodeKind::Url(_))
+                && zone.is_none_or(|zone| zone == node.zone)
+        });
         if let Some(node) = url {
             let span = fault.nodes.as_ref().map_or(&fault.plugin.span, |nodes| &nodes.span);
+            let name = &node.name;
             self.mistake(
-                Diagnostic::new(format!("node `{}` can't be killed: it runs already, at a `url`", node.name))
-                    .at(span, "only what Squall started can be killed")
+                Diagnostic::new(format!("node `{name}` can't be {verb}: it runs already, at a `url`"))
+                    .at(span, format!("only what Squall started can be {verb}"))
                     .help("start the node by `command`, or name other `nodes`"),
             );
         }
@@ -176,4 +180,19 @@ impl Resolver {
             streaming: when.streaming,
         }
     }
+}
+
+/// What a built-in fault does to the processes of its nodes, if anything.
+fn done_to_processes(fault: &raw::Fault) -> Option<&'static str> {
+    match (fault.plugin.0.as_str(), parameter(fault, "how")) {
+        ("flap", Some("refuse")) => None,
+        ("flap", Some("pause")) | ("node-pause", _) => Some("paused"),
+        ("node-kill" | "crash-loop" | "zone-outage" | "flap", _) => Some("killed"),
+        _ => None,
+    }
+}
+
+/// A text among the plugin's own parameters, which it reads itself.
+fn parameter<'a>(fault: &'a raw::Fault, name: &str) -> Option<&'a str> {
+    fault.parameters.as_ref()?.value.get(name)?.as_str()
 }

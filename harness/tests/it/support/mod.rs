@@ -1,6 +1,7 @@
 //! What tests of the proxy and of plugins share: a node that follows a script, a proxy before it, and a
 //! client that tells how its connection ended.
 
+pub(crate) mod scene;
 pub(crate) mod storm;
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -219,6 +220,8 @@ pub(crate) struct Seen {
     pub(crate) end: End,
     /// From the request to the first byte.
     pub(crate) first_byte: Option<Duration>,
+    /// What each read gave, and when, counted from the request.
+    pub(crate) reads: Vec<(Duration, Vec<u8>)>,
 }
 
 impl Seen {
@@ -283,14 +286,13 @@ impl Client {
     pub(crate) fn finish(mut self) -> Result<Seen> {
         self.stream.set_read_timeout(Some(SILENCE))?;
         let start = std::time::Instant::now();
-        let (mut got, mut first_byte) = (Vec::new(), None);
+        let mut reads = Vec::new();
         let mut buffer = [0; 8192];
         let end = loop {
             match self.stream.read(&mut buffer) {
                 Ok(0) => break End::Fin,
                 Ok(read) => {
-                    first_byte.get_or_insert_with(|| start.elapsed());
-                    got.extend_from_slice(&buffer[..read]);
+                    reads.push((start.elapsed(), buffer[..read].to_vec()));
                 }
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => break End::Rst,
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
@@ -299,6 +301,8 @@ impl Client {
                 Err(error) => return Err(error.into()),
             }
         };
-        Ok(Seen { text: String::from_utf8_lossy(&got).into_owned(), end, first_byte })
+        let got: Vec<u8> = reads.iter().flat_map(|(_, bytes)| bytes).copied().collect();
+        let first_byte = reads.first().map(|(at, _)| *at);
+        Ok(Seen { text: String::from_utf8_lossy(&got).into_owned(), end, first_byte, reads })
     }
 }

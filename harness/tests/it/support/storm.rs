@@ -1,5 +1,6 @@
 //! Real plugins before a scripted node: a fault as a scenario writes it, loaded and switched on.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -65,10 +66,13 @@ impl Storm {
     }
 }
 
-/// A mock: it writes down what would be done to nodes. Real nodes are killed in the tests of whole runs.
+/// A mock: it writes down what would be done to nodes, and lists them as if it had been. Real nodes are
+/// killed in the tests of whole runs.
 #[derive(Default)]
 pub(crate) struct PretendedFleet {
     pub(crate) done: Mutex<Vec<String>>,
+    /// Of the nodes that are not up.
+    states: Mutex<HashMap<NodeName, NodeState>>,
 }
 
 impl PretendedFleet {
@@ -76,39 +80,43 @@ impl PretendedFleet {
         Arc::new(Self::default())
     }
 
-    fn note(&self, what: &str, node: &NodeName) {
+    fn act(&self, what: &str, node: &NodeName, becomes: NodeState) {
         self.done.lock().push(format!("{what} {node}"));
+        self.states.lock().insert(node.clone(), becomes);
     }
 }
 
 impl NodeControl for PretendedFleet {
     fn list(&self) -> Vec<NodeInfo> {
-        let node =
-            |name: &str, zone: &str| NodeInfo { name: name.into(), zone: zone.into(), state: NodeState::Up };
+        let states = self.states.lock();
+        let node = |name: &str, zone: &str| {
+            let state = states.get(&NodeName::from(name)).copied().unwrap_or(NodeState::Up);
+            NodeInfo { name: name.into(), zone: zone.into(), state }
+        };
         vec![node("a", ""), node("b", "z2")]
     }
     fn kill(&self, node: &NodeName) -> std::result::Result<(), String> {
-        self.note("kill", node);
+        self.act("kill", node, NodeState::Down);
         Ok(())
     }
     fn pause(&self, node: &NodeName) -> std::result::Result<(), String> {
-        self.note("pause", node);
+        self.act("pause", node, NodeState::Paused);
         Ok(())
     }
     fn resume(&self, node: &NodeName) -> std::result::Result<(), String> {
-        self.note("resume", node);
+        self.act("resume", node, NodeState::Up);
         Ok(())
     }
     fn restart(&self, node: &NodeName) -> std::result::Result<(), String> {
-        self.note("restart", node);
+        self.act("restart", node, NodeState::Up);
         Ok(())
     }
     fn refuse(&self, node: &NodeName) -> std::result::Result<(), String> {
-        self.note("refuse", node);
+        self.act("refuse", node, NodeState::Refusing);
         Ok(())
     }
     fn accept(&self, node: &NodeName) -> std::result::Result<(), String> {
-        self.note("accept", node);
+        self.act("accept", node, NodeState::Up);
         Ok(())
     }
 }

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use squall_plugin::{
-    Attempt, BodyVerdict, CountOrShare, EventVerdict, Hooks, Plugin, RequestHead, RequestVerdict, export,
-    host, params, words,
+    Attempt, BodyVerdict, CountOrShare, EventVerdict, Hooks, Plugin, RequestHead, RequestVerdict, answer,
+    export, host, params, words,
 };
 
 params! {
@@ -58,18 +58,6 @@ fn is_tool_call(data: &[u8]) -> bool {
         || text.contains("\"response.function_call_arguments.delta\"")
 }
 
-/// The events that end a whole answer: `[DONE]`, Anthropic's `message_stop`, Responses' completion.
-fn is_final(data: &[u8]) -> bool {
-    let data = data.trim_ascii();
-    let is = |kind: &str| {
-        let text = String::from_utf8_lossy(data);
-        text.split("\"type\"").nth(1).is_some_and(|rest| {
-            rest.trim_start().strip_prefix(':').is_some_and(|value| value.trim_start().starts_with(kind))
-        })
-    };
-    data == b"[DONE]" || is("\"message_stop\"") || is("\"response.completed\"")
-}
-
 impl Plugin for Cut {
     type Params = Params;
 
@@ -115,7 +103,7 @@ impl Plugin for Cut {
 
     fn event(&mut self, attempt: &Attempt, index: u32, data: &[u8]) -> EventVerdict {
         if self.how == How::NoDone {
-            return if is_final(data) { EventVerdict::Drop } else { EventVerdict::Pass };
+            return if answer::is_final(data) { EventVerdict::Drop } else { EventVerdict::Pass };
         }
         let reached = match self.after {
             CountOrShare::Count(after) if self.in_tool_call => {

@@ -1,9 +1,8 @@
 //! `http-error`: answers with a provider's own error; the node never sees the request.
 
-use serde_json::{Value, json};
 use squall_plugin::{
-    Attempt, Canned, CountOrSpan, Header, Hooks, Plugin, RequestHead, RequestVerdict, Span, export, params,
-    words,
+    Attempt, Canned, CountOrSpan, Header, Hooks, Plugin, RequestHead, RequestVerdict, Shape, Span,
+    error_status, export, params,
 };
 
 params! {
@@ -30,10 +29,6 @@ params! {
         /// how long it works
         off: CountOrSpan, "20";
     }
-}
-
-words! {
-    enum Shape { Openai = "openai", Anthropic = "anthropic", Vllm = "vllm" }
 }
 
 /// When it answers: always, or in bursts. A burst comes first.
@@ -86,61 +81,12 @@ struct HttpError {
     burst: Burst,
 }
 
-/// The error as OpenAI's API words it. <https://platform.openai.com/docs/guides/error-codes>
-fn openai(status: u16) -> Value {
-    let (kind, code, message) = match status {
-        401 => ("invalid_request_error", "invalid_api_key", "Incorrect API key provided."),
-        404 => ("invalid_request_error", "model_not_found", "The model does not exist."),
-        429 => ("requests", "rate_limit_exceeded", "Rate limit reached for requests."),
-        400..500 => ("invalid_request_error", "invalid_request", "The request was refused."),
-        503 => ("server_error", "overloaded", "The engine is currently overloaded, please try again later."),
-        _ => ("server_error", "server_error", "The server had an error while processing your request."),
-    };
-    json!({ "error": { "message": message, "type": kind, "param": null, "code": code } })
-}
-
-/// The error as Anthropic's API words it. <https://docs.anthropic.com/en/api/errors>
-fn anthropic(status: u16) -> Value {
-    let (kind, message) = match status {
-        401 => ("authentication_error", "invalid x-api-key"),
-        403 => ("permission_error", "Your API key does not have permission to use this resource"),
-        404 => ("not_found_error", "The requested resource could not be found"),
-        413 => ("request_too_large", "Request exceeds the maximum size"),
-        429 => ("rate_limit_error", "This request would exceed your rate limit"),
-        400..500 => ("invalid_request_error", "The request was refused"),
-        529 => ("overloaded_error", "Overloaded"),
-        _ => ("api_error", "Internal server error"),
-    };
-    json!({ "type": "error", "error": { "type": kind, "message": message } })
-}
-
-/// The error as vLLM's server words it: the code is the number of the status.
-fn vllm(status: u16) -> Value {
-    let (kind, message) = match status {
-        404 => ("NotFoundError", "The model does not exist."),
-        400..500 => ("BadRequestError", "The request was refused."),
-        503 => ("ServiceUnavailableError", "The engine is not available."),
-        _ => ("InternalServerError", "EngineCore encountered an issue."),
-    };
-    json!({ "error": { "message": message, "type": kind, "param": null, "code": status } })
-}
-
 impl Plugin for HttpError {
     type Params = Params;
 
     fn new(params: Params) -> Result<Self, String> {
-        let status = params.status;
-        if !(400..=599).contains(&status) {
-            return Err(format!("`status` must be an error, 400 to 599, not {status}"));
-        }
-        let body = params.body.unwrap_or_else(|| {
-            match params.shape {
-                Shape::Openai => openai(status),
-                Shape::Anthropic => anthropic(status),
-                Shape::Vllm => vllm(status),
-            }
-            .to_string()
-        });
+        let status = error_status(params.status)?;
+        let body = params.body.unwrap_or_else(|| params.shape.error(status).to_string());
         let kind =
             if body.starts_with(['{', '[']) { "application/json" } else { "text/plain; charset=utf-8" };
         let mut headers = vec![("content-type", kind.to_string())];

@@ -1,0 +1,11 @@
+//! Deeds: what a plugin does to nodes, with its failures told.
+
+use crate::host;
+
+/// Whether a deed on a node was done. One that was not is a warning in the run's log.
+pub fn done(deed: &str, node: &str, result: Result<(), String>) -> bool {
+    if let Err(why) = &result {
+        host::log(host::Level::Warn, &format!("could not {deed} node `{node}`: {why}"));
+    }
+    result.is_ok()
+}
