@@ -6,6 +6,7 @@
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -60,17 +61,24 @@ impl fmt::Display for Nanos {
 /// The run's monotonic clock. Copies share the same start.
 ///
 /// It stands at zero until the run begins: whatever happens while the fleet gets ready (a gateway's
-/// first health checks) is recorded at zero.
+/// first health checks) is recorded at zero. One that never begins is moved by hand.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    // Sixteen bytes that live as long as the process, one a run, so that a clock is `Copy`.
-    start: &'static OnceLock<Instant>,
+    // A few bytes that live as long as the process, one a run, so that a clock is `Copy`.
+    face: &'static Face,
+}
+
+#[derive(Debug)]
+struct Face {
+    start: OnceLock<Instant>,
+    /// What it shows until it begins.
+    standing: AtomicU64,
 }
 
 impl Clock {
     /// A clock that stands at zero until [`Clock::begin`].
     pub fn stopped() -> Self {
-        Self { start: Box::leak(Box::new(OnceLock::new())) }
+        Self { face: Box::leak(Box::new(Face { start: OnceLock::new(), standing: AtomicU64::new(0) })) }
     }
 
     /// A clock that begins now.
@@ -83,19 +91,27 @@ impl Clock {
     /// The run begins now. Once begun, this changes nothing.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
     pub fn begin(&self) {
-        self.start.get_or_init(Instant::now);
+        self.face.start.get_or_init(Instant::now);
+    }
+
+    /// Moves a clock that stands, for replays. Once it has begun, this changes nothing.
+    pub fn stand_at(&self, at: Nanos) {
+        self.face.standing.store(at.0, Ordering::Relaxed);
     }
 
     /// Run time now.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
     pub fn now(&self) -> Nanos {
-        self.start.get().map_or(Nanos::ZERO, |start| Nanos::from(Instant::now() - *start))
+        match self.face.start.get() {
+            Some(start) => Nanos::from(Instant::now() - *start),
+            None => Nanos(self.face.standing.load(Ordering::Relaxed)),
+        }
     }
 
     /// The instant of a moment in run time, for timers. Begins the clock.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
     pub fn instant(&self, at: Nanos) -> Instant {
-        *self.start.get_or_init(Instant::now) + Duration::from_nanos(at.0)
+        *self.face.start.get_or_init(Instant::now) + Duration::from_nanos(at.0)
     }
 
     /// Sleeps until `at`; returns at once when it has passed.

@@ -61,9 +61,22 @@ pub(crate) fn main() -> ExitCode {
             match error.downcast_ref::<ScenarioError>() {
                 Some(mistakes) => check::show_mistakes(mistakes),
                 // Nothing is left to tell when stderr is closed too.
-                None => drop(writeln!(anstream::stderr(), "error: {error:#}")),
+                None => drop(writeln!(anstream::stderr(), "error: {}", chain(&error))),
             }
             Exit::CouldNotRun.into()
         }
     }
+}
+
+/// An error and its causes, each once: many say theirs themselves.
+fn chain(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| {
+        if said.is_empty() {
+            cause
+        } else if said.contains(&cause) {
+            said
+        } else {
+            format!("{said}: {cause}")
+        }
+    })
 }

@@ -187,7 +187,8 @@ impl NodeControl for Planned {
 
 const NOTHING_RUNS: &str = "nothing runs yet";
 
-fn bytes_of(plugin: &PluginRef) -> Result<Vec<u8>, PluginError> {
+/// A plugin's bytes, as they are.
+pub fn bytes_of(plugin: &PluginRef) -> Result<Vec<u8>, PluginError> {
     match plugin {
         PluginRef::BuiltIn(name) => {
             let built_in = BUILT_IN.iter().find(|(known, _)| known == name);

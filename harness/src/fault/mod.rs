@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod engine;
+pub mod interface;
 mod load;
 mod timeline;
 mod verdict;
@@ -20,11 +21,11 @@ use crate::name::{AttemptId, NodeName, RequestId};
 
 pub use catalogue::{BUILT_IN, built_in_names};
 pub use engine::{AttemptFaults, Engine, Tally};
-pub use load::{Loaded, PluginError, check_all, describe, load_all};
+pub use load::{Loaded, PluginError, bytes_of, check_all, describe, load_all};
 pub use verdict::{
     BodyVerdict, Canned, ConnectVerdict, Ending, EventVerdict, RequestVerdict, ResponseVerdict, Verdict,
 };
-pub use wasm::Refusal;
+pub use wasm::{Interface, Refusal, Shape, Specimen, Trial};
 
 /// The hooks a fault wants called. A hook not asked for costs nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -168,7 +168,7 @@ struct Gist {
 }
 
 /// The head of a request, as faults see it.
-pub(super) fn head(request: &Parts, body: &Bytes) -> RequestHead {
+pub(crate) fn head(request: &Parts, body: &Bytes) -> RequestHead {
     // A body that is no such JSON names no model and asks for no stream.
     let gist: Gist = serde_json::from_slice(body).unwrap_or_default();
     RequestHead {

@@ -17,6 +17,9 @@ mod scan;
 mod socket;
 mod upstream;
 
+/// What faults see of a request.
+pub(crate) use attempt::head as request_head;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,7 +1,9 @@
 //! Tests on real sockets, real processes and real plugins. One binary, so that it links once.
 
+mod author;
 mod catalogue;
 mod determinism;
+mod interface;
 mod load;
 mod nodes_and_rates;
 mod plugins;

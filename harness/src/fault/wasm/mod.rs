@@ -7,8 +7,10 @@
 mod cache;
 mod convert;
 mod state;
+mod trial;
 mod wrap;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use bytes::Bytes;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Store};
 
+use super::interface;
 use super::{
     BodyVerdict, Call, ConnectVerdict, Description, EventVerdict, Fault, Hooks, RequestHead, RequestVerdict,
     ResponseHead, ResponseVerdict, Trap, TrapKind,
@@ -23,6 +26,7 @@ use super::{
 use crate::clock::Nanos;
 use cache::Cache;
 pub(super) use state::{Deeds, State};
+pub use trial::{Interface, Shape, Specimen, Trial};
 
 mod bindings {
     wasmtime::component::bindgen!({ path: "../plugins/wit", world: "fault" });
@@ -46,8 +50,11 @@ const DURING: Budget = Budget { fuel: 100_000_000, epochs: 5 };
 const EPOCH: Duration = Duration::from_millis(50);
 /// All of a plugin's memory.
 pub(super) const MEMORY: u64 = 64 << 20;
-/// What the names of all imports begin with.
-const INTERFACE: &str = "squall:fault/";
+
+/// How a core module begins.
+const CORE: &[u8] = b"\0asm\x01\0\0\0";
+/// How a component begins.
+const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
 /// Why bytes are no plugin.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +73,15 @@ pub enum Refusal {
         "it imports `{0}`, which Squall does not give; a plugin may import `squall:fault/host` and `squall:fault/nodes` only"
     )]
     Import(String),
+    /// It was built for an interface that is not this one.
+    #[error(
+        "it is built for squall:fault@{has}, and this Squall speaks squall:fault@{}; build it again with this Squall's SDK and fault.wit (`squall plugin new` writes both)",
+        interface::version()
+    )]
+    Version {
+        /// The version that it names.
+        has: String,
+    },
     /// Its exports are not those of the interface.
     #[error("it does not implement plugins/wit/fault.wit: {0}")]
     Interface(String),
@@ -101,29 +117,33 @@ impl Host {
 
     /// Takes a component, or a core module that carries its component type, which it wraps.
     pub(super) fn compile(&self, bytes: &[u8]) -> Result<Component, Refusal> {
-        const CORE: &[u8] = b"\0asm\x01\0\0\0";
-        const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
-        let wrapped;
-        let bytes = match bytes.get(..8) {
-            Some(COMPONENT) => bytes,
+        let bytes = self.component(bytes)?;
+        let component = self.native(&bytes)?;
+        let kind = component.component_type();
+        kind.imports(&self.engine).try_for_each(|(name, _)| known(name))?;
+        let exports = kind.exports(&self.engine).map(|(name, _)| name);
+        exports.filter(|name| interface::version_of(name).is_some()).try_for_each(known)?;
+        Ok(component)
+    }
+
+    /// Native code of a component, whatever it imports.
+    fn native(&self, component: &[u8]) -> Result<Component, Refusal> {
+        let native = self.cache.component(&self.engine, component);
+        native.map_err(|error| Refusal::Invalid(first_line(&error)))
+    }
+
+    /// A component as it is, and a core module as the component that it is wrapped in.
+    fn component<'a>(&self, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, Refusal> {
+        match bytes.get(..8) {
+            Some(COMPONENT) => Ok(Cow::Borrowed(bytes)),
             Some(CORE) => {
                 // The encoder expects a valid module, and panics on others.
                 wasmtime::Module::validate(&self.engine, bytes)
                     .map_err(|error| Refusal::Invalid(first_line(&error)))?;
-                wrapped = wrap::wrap(bytes)?;
-                &wrapped
+                wrap::wrap(bytes).map(Cow::Owned)
             }
-            _ => return Err(Refusal::NotWasm),
-        };
-        let component = self
-            .cache
-            .component(&self.engine, bytes)
-            .map_err(|error| Refusal::Invalid(first_line(&error)))?;
-        let kind = component.component_type();
-        if let Some((name, _)) = kind.imports(&self.engine).find(|(name, _)| !name.starts_with(INTERFACE)) {
-            return Err(Refusal::Import(name.to_owned()));
+            _ => Err(Refusal::NotWasm),
         }
-        Ok(component)
     }
 
     /// An instance of a plugin, before it is configured.
@@ -134,8 +154,22 @@ impl Host {
         refuel(&mut store, BEFORE).map_err(|error| Refusal::Interface(first_line(&error)))?;
         let instance = bindings::Fault::instantiate(&mut store, component, &self.linker)
             .map_err(|error| Refusal::Interface(first_line(&error)))?;
-        Ok(Plugin { name, store, instance, hooks: Hooks::default(), budget: BEFORE, trapped: None })
+        Ok(Plugin {
+            name,
+            store,
+            instance,
+            hooks: Hooks::default(),
+            budget: BEFORE,
+            fuel_given: 0,
+            trapped: None,
+        })
     }
+}
+
+/// Refuses a name that is of another interface, or of another track of ours.
+fn known(name: &str) -> Result<(), Refusal> {
+    let version = interface::version_of(name).ok_or_else(|| Refusal::Import(name.to_owned()))?;
+    if interface::speaks(version) { Ok(()) } else { Err(Refusal::Version { has: version.to_owned() }) }
 }
 
 fn first_line(error: &wasmtime::Error) -> String {
@@ -154,6 +188,8 @@ pub(super) struct Plugin {
     instance: bindings::Fault,
     hooks: Hooks,
     budget: Budget,
+    /// What the last call began with.
+    fuel_given: u64,
     /// An instance that trapped can't be entered again: it fails the same way for ever.
     trapped: Option<Trap>,
 }
@@ -184,6 +220,7 @@ impl Plugin {
             return Err(trap.clone());
         }
         self.store.data_mut().hook = hook;
+        self.fuel_given = self.budget.fuel;
         let result = refuel(&mut self.store, self.budget)
             .and_then(|()| call(self.instance.squall_fault_plugin(), &mut self.store));
         result.map_err(|error| {
@@ -208,6 +245,12 @@ impl Plugin {
             Some(trap) => TrapKind::Other(trap.to_string()),
             None => TrapKind::Other(first_line(error)),
         }
+    }
+
+    /// The fuel that the last call used.
+    fn fuel_used(&self) -> u64 {
+        // An engine without fuel would be a mistake of ours, not a call that is free.
+        self.fuel_given - self.store.get_fuel().unwrap_or(self.fuel_given)
     }
 
     /// A verdict that nobody could carry out is a plugin's failure like any other.

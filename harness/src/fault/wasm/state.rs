@@ -28,6 +28,7 @@ const TABLE_ELEMENTS: usize = 100_000;
 pub(in crate::fault) struct Deeds {
     actions: AtomicU64,
     counters: Mutex<BTreeMap<String, u64>>,
+    log: Mutex<Vec<String>>,
     /// Locked for the whole of each action, so that none falls between the undoing and its end.
     standing: Mutex<Standing>,
 }
@@ -50,6 +51,11 @@ impl Deeds {
 
     pub(in crate::fault) fn counters(&self) -> BTreeMap<String, u64> {
         self.counters.lock().clone()
+    }
+
+    /// Lines of log since the last look, for a plugin's author.
+    pub(in crate::fault) fn take_log(&self) -> Vec<String> {
+        std::mem::take(&mut *self.log.lock())
     }
 
     /// Brings back what the fault took away, for good: nodes that are still down, paused or refusing by it.
@@ -152,6 +158,7 @@ impl host::Host for State {
         }
         let plugin = &self.plugin;
         let message: String = message.chars().take(LOG_LINE).collect();
+        self.deeds.log.lock().push(message.clone());
         match level {
             host::Level::Debug => tracing::debug!(%plugin, "{message}"),
             host::Level::Info => tracing::info!(%plugin, "{message}"),

@@ -10,10 +10,9 @@ use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use super::{INTERFACE, Refusal};
+use super::{Refusal, known};
+use crate::fault::interface::{WIT, version_of};
 
-/// The interface's text.
-const WIT: &str = include_str!("../../../../plugins/wit/fault.wit");
 /// What the sections are called in which a module says what it implements.
 const CLAIM: &str = "component-type";
 
@@ -41,8 +40,16 @@ fn without_claims(module: &[u8]) -> Result<Vec<u8>, Refusal> {
         if let Payload::ImportSection(imports) = &payload {
             for import in imports.clone().into_imports() {
                 let import = import.map_err(|error| Refusal::Invalid(error.to_string()))?;
-                if !import.module.starts_with(INTERFACE) {
-                    return Err(Refusal::Import(import.module.to_owned()));
+                known(import.module)?;
+            }
+        }
+        if let Payload::ExportSection(exports) = &payload {
+            for export in exports.clone() {
+                let export = export.map_err(|error| Refusal::Invalid(error.to_string()))?;
+                // `squall:fault/plugin@0.2.0#request`; memories and the like have plain names.
+                let interface = export.name.split('#').next().unwrap_or_default();
+                if version_of(interface).is_some() {
+                    known(interface)?;
                 }
             }
         }

@@ -1,27 +1,13 @@
-//! `squall plugin`: what there is, and what it takes.
+//! `squall plugin list`: what there is, and what it takes.
 
-use std::io::Write as _;
-use std::path::PathBuf;
-
-use anyhow::Context as _;
-use comfy_table::{Table, presets};
+use anstyle::Style;
 use serde::Serialize;
 use squall::fault::{self, Description};
-use squall::scenario::plan::PluginRef;
 
-use super::exit::Exit;
+use super::{lines, plugin, print, table};
+use crate::cli::exit::Exit;
 
-/// Fault plugins: what there is, and what it takes
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum Verb {
-    List(ListArgs),
-}
+const NAME: Style = Style::new().bold();
 
 /// List plugins, each with its parameters as it documents them itself
 ///
@@ -31,18 +17,12 @@ enum Verb {
   squall plugin list
   squall plugin list latency my-plugin.wasm
   squall plugin list --json | jq '.[].name'")]
-struct ListArgs {
+pub(crate) struct Args {
     /// Built-in names, or paths of .wasm files
     plugins: Vec<String>,
     /// Print all of it as JSON
     #[arg(long)]
     json: bool,
-}
-
-pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
-    match &args.verb {
-        Verb::List(args) => list(args),
-    }
 }
 
 #[derive(Serialize)]
@@ -52,7 +32,7 @@ struct Described {
     description: Description,
 }
 
-fn list(args: &ListArgs) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let names: Vec<String> = if args.plugins.is_empty() {
         fault::built_in_names().into_iter().map(str::to_owned).collect()
     } else {
@@ -70,42 +50,29 @@ fn list(args: &ListArgs) -> anyhow::Result<Exit> {
     } else {
         described.iter().map(in_full).collect()
     };
-    let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("could not write to stdout")?;
+    print(&text)?;
     Ok(Exit::Pass)
 }
 
-/// A name of a built-in, or else a path.
-fn plugin(name: &str) -> PluginRef {
-    if fault::built_in_names().contains(&name) || !name.contains(['/', '.']) {
-        PluginRef::BuiltIn(name.into())
-    } else {
-        PluginRef::File(PathBuf::from(name))
-    }
-}
-
 fn summaries(described: &[Described]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
+    let mut table = table();
     for plugin in described {
         table.add_row([&plugin.name, &plugin.description.summary]);
     }
-    format!("{}\n", table.trim_fmt())
+    lines(&table)
 }
 
 fn in_full(plugin: &Described) -> String {
     let Description { summary, parameters } = &plugin.description;
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header([
-        "parameter",
-        "kind",
-        "default",
-        "example",
-        "meaning",
-    ]);
+    let heading = format!("{NAME}{}{NAME:#}: {summary}\n", plugin.name);
+    if parameters.is_empty() {
+        return heading + " it takes no parameters\n\n";
+    }
+    let mut table = table();
+    table.set_header(["parameter", "kind", "default", "example", "meaning"]);
     for parameter in parameters {
         let default = parameter.default.as_deref().unwrap_or("–");
         table.add_row([&parameter.name, &parameter.kind, default, &parameter.example, &parameter.meaning]);
     }
-    format!("{}: {summary}\n{}\n\n", plugin.name, table.trim_fmt())
+    format!("{heading}{}\n", lines(&table))
 }
