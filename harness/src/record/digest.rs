@@ -65,7 +65,9 @@ mod tests {
 
     fn digest(rows: &[FaultRow]) -> String {
         let mut digest = FaultDigest::default();
-        rows.iter().for_each(|row| digest.add(row));
+        for row in rows {
+            digest.add(row);
+        }
         digest.hex()
     }
 
