@@ -24,18 +24,17 @@ const SMALL_ROUNDS: usize = 4_000;
 const LONG_ROUNDS: usize = 40;
 
 pub(super) fn measure(folder: &Path) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let small = upstream(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_vec())?;
     let long = upstream(long_stream())?;
 
-    let plain_small = runtime.block_on(proxy(small, no_faults()))?;
+    let plain_small = proxy(small, no_faults())?;
     let (direct, proxied) = alternate(small, plain_small.address(), SMALL_ROUNDS)?;
     let added = median(&proxied) - median(&direct);
     row("proxy without hooks adds, a request, median", &format!("{:.3} ms", added * 1e3), "< 0.1 ms");
     row("  direct path, median", &format!("{:.3} ms", median(&direct) * 1e3), "");
 
-    let plain = runtime.block_on(proxy(long, no_faults()))?;
-    let hooked = runtime.block_on(proxy(long, event_hook(folder)?))?;
+    let plain = proxy(long, no_faults())?;
+    let hooked = proxy(long, event_hook(folder)?)?;
     let (without, with) = alternate(plain.address(), hooked.address(), LONG_ROUNDS)?;
     let each = (median(&with) - median(&without)) / EVENTS as f64;
     row("proxy with a plugin's event hook adds, an event", &format!("{:.2} µs", each * 1e6), "< 1 µs");
@@ -147,7 +146,7 @@ fn median(times: &[f64]) -> f64 {
     times[times.len() / 2]
 }
 
-async fn proxy(upstream: SocketAddr, engine: Engines) -> Result<NodeProxy> {
+fn proxy(upstream: SocketAddr, engine: Engines) -> Result<NodeProxy> {
     let context = ProxyContext {
         clock: engine.clock,
         seed: 1,
@@ -156,7 +155,7 @@ async fn proxy(upstream: SocketAddr, engine: Engines) -> Result<NodeProxy> {
         correlator: Arc::new(Correlator::new()),
         attempt_ids: Arc::new(AtomicU64::new(0)),
     };
-    let proxy = NodeProxy::start(NodeName::from("a"), upstream, context).await?;
+    let proxy = NodeProxy::start(NodeName::from("a"), upstream, context)?;
     proxy.open_listener()?;
     Ok(proxy)
 }

@@ -66,7 +66,7 @@ impl Node {
     /// Starts the node and its proxy; returns when it is ready.
     pub(super) async fn start(&self, context: ProxyContext) -> Result<(), FleetError> {
         let launched = self.shared.launcher.node(&self.shared.plan).await?;
-        let proxy = NodeProxy::start(self.name().clone(), launched.address, context).await?;
+        let proxy = NodeProxy::start(self.name().clone(), launched.address, context)?;
         // `start` is called once a node.
         let _ = self.shared.proxy.set(proxy);
         self.came_up(launched)

@@ -15,6 +15,7 @@ mod listener;
 mod relay;
 mod scan;
 mod socket;
+mod thread;
 mod upstream;
 
 /// What faults see of a request.
@@ -26,7 +27,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -36,6 +36,7 @@ use crate::fault::Engine;
 use crate::name::{AttemptId, NodeName};
 use crate::record::Recorder;
 use listener::{Listening, Port};
+use thread::ProxyThread;
 
 /// What every proxy of a run shares.
 #[derive(Clone)]
@@ -77,7 +78,7 @@ pub struct NodeProxy {
     shared: Arc<Shared>,
     port: Port,
     listening: Mutex<Option<Listening>>,
-    runtime: Handle,
+    thread: ProxyThread,
 }
 
 /// What a proxy's connections share.
@@ -106,17 +107,10 @@ impl Shared {
 
 impl NodeProxy {
     /// Takes a port of its own on 127.0.0.1; does not listen until [`NodeProxy::open_listener`].
-    #[expect(clippy::unused_async, reason = "it needs a runtime to be entered, which async says")]
-    pub async fn start(
-        node: NodeName,
-        upstream: SocketAddr,
-        context: ProxyContext,
-    ) -> Result<Self, ProxyError> {
-        let port = Port::reserve().map_err(|source| ProxyError {
-            node: node.clone(),
-            address: listener::ANY_LOOPBACK_PORT,
-            source,
-        })?;
+    pub fn start(node: NodeName, upstream: SocketAddr, context: ProxyContext) -> Result<Self, ProxyError> {
+        let failed = |source| ProxyError { node: node.clone(), address: listener::ANY_LOOPBACK_PORT, source };
+        let port = Port::reserve().map_err(failed)?;
+        let thread = ProxyThread::start(node.as_str()).map_err(failed)?;
         let shared = Shared {
             node,
             context,
@@ -127,7 +121,7 @@ impl NodeProxy {
             aborting: AtomicBool::new(false),
             tasks: TaskTracker::new(),
         };
-        Ok(Self { shared: Arc::new(shared), port, listening: Mutex::new(None), runtime: Handle::current() })
+        Ok(Self { shared: Arc::new(shared), port, listening: Mutex::new(None), thread })
     }
 
     /// Where it listens; the same for the whole run.
@@ -160,7 +154,8 @@ impl NodeProxy {
         if listening.is_some() || self.shared.over.is_cancelled() {
             return Ok(());
         }
-        let entered = self.runtime.enter();
+        let runtime = self.thread.runtime();
+        let entered = runtime.enter();
         let listener = self.port.listen().map_err(|source| ProxyError {
             node: self.shared.node.clone(),
             address: self.address(),
@@ -170,7 +165,7 @@ impl NodeProxy {
         let life = CancellationToken::new();
         *self.shared.life.lock() = life.clone();
         let accept = connection::accept(Arc::clone(&self.shared), Arc::clone(&listener), life);
-        let task = self.shared.tasks.spawn_on(accept, &self.runtime);
+        let task = self.shared.tasks.spawn_on(accept, runtime);
         *listening = Some(Listening::new(listener, task.abort_handle()));
         Ok(())
     }

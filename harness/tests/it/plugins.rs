@@ -1,12 +1,13 @@
 //! Plugins as they are shipped: the built-in ones' effects on the wire, and what a hostile one can't do.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use squall::fault::{PluginError, Refusal};
 use squall::record::AttemptEnd;
 
 use crate::support::storm::{PretendedFleet, Storm, hostile, load, plan};
-use crate::support::{End, Node, Parts, Result};
+use crate::support::{End, Node, Parts, Result, Rig, Then};
 
 const FOUR: [&str; 4] = ["one", "two", "three", "[DONE]"];
 
@@ -209,6 +210,9 @@ fn a_plugin_that_misbehaves_is_stopped_named_and_takes_nothing_with_it() -> Resu
         ("spin", "response", "units of fuel"),
         ("spin", "event", "units of fuel"),
         ("spin", "connect", "units of fuel"),
+        ("spin", "finish", "units of fuel"),
+        ("spin", "tick", "units of fuel"),
+        ("fill", "request", "units of fuel"),
         ("grow", "request", "64 MiB"),
         // Its stack lies in its memory, at the low end.
         ("recurse", "event", "out of bounds memory access"),
@@ -221,6 +225,7 @@ fn a_plugin_that_misbehaves_is_stopped_named_and_takes_nothing_with_it() -> Resu
         let storm = Storm::new(&node, &hostile_fault(&format!("does = \"{does}\", at = \"{at}\"")))?;
         // The exchange goes on as if the fault were not there.
         assert_eq!(storm.rig.ask()?.events(), FOUR, "{does} at {at}");
+        storm.loaded.engine.tick();
         let failure = storm.loaded.engine.failure();
         let trap = failure.borrow().clone().ok_or(format!("{does} at {at}: no trap"))?;
         let text = trap.to_string();
@@ -267,5 +272,52 @@ fn a_plugin_that_chatters_fills_nothing_up() -> Result {
     storm.rig.ask()?;
     let counters = &storm.loaded.evidence(&storm.plan)[0].counters;
     assert_eq!(counters.len(), 64, "counters that a fault may have");
+    Ok(())
+}
+
+#[test]
+fn a_plugin_that_misbehaves_on_a_whole_body_is_stopped_too() -> Result {
+    let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    for (does, words) in [("spin", "units of fuel"), ("huge", "the most")] {
+        let node = Node::new(move |stream, _| {
+            let _ = stream.write_all(answer.as_bytes());
+            Then::KeepOpen
+        })?;
+        let storm = Storm::new(&node, &hostile_fault(&format!("does = \"{does}\", at = \"body\"")))?;
+        assert_eq!(storm.rig.ask()?.body(), "{}", "{does}");
+        let trap = storm.loaded.engine.failure().borrow().clone().ok_or("no trap")?;
+        assert!(trap.to_string().contains(words), "{trap}");
+    }
+    Ok(())
+}
+
+/// Resident memory of this process.
+fn resident_bytes() -> Result<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm")?;
+    let pages: u64 = statm.split(' ').nth(1).ok_or("no resident size")?.parse()?;
+    Ok(pages * rustix::param::page_size() as u64)
+}
+
+#[test]
+fn what_a_plugin_does_to_its_node_reaches_no_other_one() -> Result {
+    let node = Node::streaming(&FOUR)?;
+    let other = Rig::plain(node.address)?;
+    for does in ["spin", "fill", "grow", "recurse", "chatter"] {
+        let before = resident_bytes()?;
+        let storm = Storm::new(&node, &hostile_fault(&format!("does = \"{does}\", at = \"request\"")))?;
+        let victim =
+            std::thread::spawn(move || storm.rig.ask().map(|_| ()).map_err(|error| error.to_string()));
+        let mut slowest = Duration::ZERO;
+        while !victim.is_finished() {
+            let seen = other.ask_with("connection: close\r\n", crate::support::STREAM_BODY)?;
+            assert_eq!(seen.events(), FOUR, "{does}");
+            slowest = slowest.max(seen.first_byte.unwrap_or(Duration::MAX));
+        }
+        victim.join().map_err(|_| "the victim panicked")??;
+        // Far above what a busy machine adds, far below what the plugin would take if it could.
+        assert!(slowest < Duration::from_secs(1), "{does}: {slowest:?}");
+        let grown = resident_bytes()?.saturating_sub(before);
+        assert!(grown < 256 << 20, "{does}: {grown} bytes more");
+    }
     Ok(())
 }

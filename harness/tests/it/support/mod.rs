@@ -133,7 +133,8 @@ impl Parts {
 
     /// A proxy called `a` before the node at `upstream`.
     pub(crate) fn rig(self, upstream: SocketAddr, engine: Arc<Engine>) -> Result<Rig> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        // The proxy has a thread of its own; this is only for its end.
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let context = ProxyContext {
             clock: self.clock,
             seed: SEED,
@@ -142,7 +143,7 @@ impl Parts {
             correlator: Arc::clone(&self.correlator),
             attempt_ids: Arc::new(AtomicU64::new(0)),
         };
-        let proxy = runtime.block_on(NodeProxy::start(NodeName::from("a"), upstream, context))?;
+        let proxy = NodeProxy::start(NodeName::from("a"), upstream, context)?;
         proxy.open_listener()?;
         Ok(Rig { proxy, correlator: self.correlator, records: self.records, runtime })
     }
