@@ -3,6 +3,7 @@
 mod check;
 mod completions;
 mod exit;
+mod limits;
 mod plugin;
 mod progress;
 mod reaper;

@@ -4,11 +4,11 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
-use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::Exit;
+use super::limits::raise_open_files;
 use squall::clock::Clock;
 use squall::fleet::router::{Config, Upstream, serve};
 use squall::scenario::plan::RouterPolicy;
@@ -41,7 +41,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let policy = RouterPolicy { failover: !args.no_failover };
     let config = Config::new(args.nodes.clone(), policy)?;
     log_to_stderr();
-    raise_file_limit();
+    if let Err(error) = raise_open_files() {
+        tracing::warn!(%error, "the limit on open files stays as it is");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
@@ -72,13 +74,4 @@ fn log_to_stderr() {
         tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr);
     // It fails only where the program has a subscriber already, which serves as well.
     let _ = started.try_init();
-}
-
-/// A stream takes two sockets; the usual soft limit of 1,024 files is for programs that use `select`.
-fn raise_file_limit() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        tracing::warn!(%error, "the limit on open files stays as it is");
-    }
 }

@@ -11,6 +11,7 @@ use squall::scenario::{self, plan::Plan};
 use squall_report::{Report, Verdict};
 
 use super::exit::Exit;
+use super::limits::raise_open_files;
 use super::progress::Progress;
 
 /// Where runs go without `--out`, under the working directory.
@@ -56,7 +57,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
         started_at: now.timestamp().to_string(),
         dir,
     };
-    raise_file_limit();
+    // Not being allowed to is no error: the run will say so when descriptors run out.
+    let _ = raise_open_files();
     let abort = Abort::new();
     end_on_signal(&abort)?;
     let mut progress = Progress::new(args.quiet);
@@ -146,13 +148,4 @@ fn end_on_signal(abort: &Abort) -> anyhow::Result<()> {
         abort.now("interrupted by a signal");
     })
     .context("listening for Ctrl-C")
-}
-
-/// Each stream takes a file descriptor or more; the usual soft limit is 1,024.
-fn raise_file_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // Not being allowed to is no error: the run will say so when descriptors run out.
-    let _ = setrlimit(Resource::Nofile, limit);
 }

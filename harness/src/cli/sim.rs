@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use squall::clock::Clock;
 use squall::fleet::sim::{Config, bind, serve};
 use squall::scenario::plan::SimSpec;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::Exit;
+use super::limits::raise_open_files;
 
 /// Run a simulated LLM node: an OpenAI-compatible server with slots, a queue and a fixed answer.
 ///
@@ -89,7 +89,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
         cold_start: *cold_start,
     };
     let config = Config { name: name.clone(), model: model.clone(), spec, log: args.log.clone(), clock };
-    raise_open_files();
+    // Without permission the limit stays, and connections beyond it wait.
+    let _ = raise_open_files();
     let mut runtime = match args.threads {
         // One thread needs no work stealing.
         1 => tokio::runtime::Builder::new_current_thread(),
@@ -121,12 +122,4 @@ async fn listen_and_serve(config: Config, address: SocketAddr) -> anyhow::Result
         }
     };
     Ok(serve(config, listener, shutdown).await?)
-}
-
-/// Each open stream is a file descriptor, and the usual limit of 1,024 is for other programs. Without
-/// permission the limit stays, and connections beyond it wait.
-fn raise_open_files() {
-    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    }
 }

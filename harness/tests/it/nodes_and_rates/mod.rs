@@ -10,15 +10,10 @@ use squall::correlation::REQUEST_HEADER;
 use squall::fault::PluginError;
 use squall::name::RequestId;
 
-use crate::support::storm::{PretendedFleet, Storm, load, plan};
+use crate::support::storm::{PretendedFleet, Storm, fault, load, plan};
 use crate::support::{End, Node, Parts, Result, STREAM_BODY, Seen};
 
 const FOUR: [&str; 4] = ["one", "two", "three", "[DONE]"];
-
-/// A line of a scenario's faults, on node `a`.
-fn fault(plugin: &str, with: &str) -> String {
-    format!("{{ plugin = \"{plugin}\", nodes = [\"a\"], with = {{ {with} }} }}")
-}
 
 /// Asks in the name of request `id`, on a connection of its own that closes.
 fn ask_as(storm: &Storm, id: u64) -> Result<Seen> {
@@ -113,23 +108,6 @@ fn what_makes_no_sense_is_refused_in_the_plugins_own_words() -> Result {
         assert!(matches!(error, PluginError::Parameters { .. }), "{error}");
         let text = error.to_string();
         assert!(text.contains(words) && text.contains(plugin), "{plugin} {with}: {text}");
-    }
-    Ok(())
-}
-
-#[test]
-fn every_line_to_copy_in_the_documentation_is_taken() -> Result {
-    let text = include_str!("../../../../plugins/README.md");
-    let lines =
-        text.lines().map(str::trim).filter(|line| line.starts_with("{ plugin = ") && line.ends_with('}'));
-    let mut documented = Vec::new();
-    for line in lines {
-        let plan = plan(line)?;
-        load(&plan, &Parts::new(), &PretendedFleet::new()).map_err(|error| format!("{line}\n{error}"))?;
-        documented.push(plan.faults[0].plugin.name());
-    }
-    for name in squall::fault::built_in_names() {
-        assert!(documented.iter().any(|documented| documented == name), "`{name}` has no line to copy");
     }
     Ok(())
 }

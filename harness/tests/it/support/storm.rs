@@ -35,6 +35,11 @@ pub(crate) fn plan(faults: &str) -> Result<Plan> {
     Ok(scenario::load(&path, None)?)
 }
 
+/// A fault line: this plugin with these parameters, on every attempt at node `a`.
+pub(crate) fn fault(plugin: &str, with: &str) -> String {
+    format!("{{ plugin = \"{plugin}\", nodes = [\"a\"], with = {{ {with} }} }}")
+}
+
 /// The faults of `plan`, loaded over a pretended fleet.
 pub(crate) fn load(
     plan: &Plan,
