@@ -80,6 +80,8 @@ impl Pacer {
             };
             self.requests.spawn_on(request, &self.runtime);
         }
+        // The last phase lasts as long as it says, also when nothing arrives any more: a node may have to come back.
+        self.wait_until(self.session.plan.end());
         Ok(())
     }
 
