@@ -3,9 +3,16 @@
 //! Pure: from bytes to meaning, without a clock or a socket. One file an API; what they have in common
 //! is here, so that nothing outside this folder knows how a chunk is spelled.
 
+mod anthropic_messages;
+mod json;
 mod openai_chat;
+mod openai_completions;
+mod openai_embeddings;
+mod openai_responses;
 
 use std::borrow::Cow;
+
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 
 use crate::scenario::plan::Api;
 
@@ -29,8 +36,6 @@ pub(super) enum Said<'a> {
     Part(Part<'a>),
     /// An error in place of an answer; what it says.
     Error(String),
-    /// The word that ends a stream.
-    Done,
     /// Not what this API sends; why.
     Unreadable(String),
 }
@@ -46,6 +51,14 @@ pub(super) struct Part<'a> {
     pub(super) finished: bool,
     /// Tokens of the whole answer, as the server counts them.
     pub(super) tokens: Option<u32>,
+    /// It is the last event of a whole stream.
+    pub(super) last: bool,
+}
+
+impl Said<'_> {
+    /// The last event of a stream, which says nothing else.
+    pub(super) const LAST: Self =
+        Self::Part(Part { text: Cow::Borrowed(""), other: false, finished: false, tokens: None, last: true });
 }
 
 impl Part<'_> {
@@ -55,17 +68,14 @@ impl Part<'_> {
     }
 }
 
-/// Where requests go, after the base URL.
-pub(super) fn path(api: Api) -> &'static str {
-    match api {
-        Api::OpenaiChat => openai_chat::PATH,
-    }
-}
-
 /// The body of a request.
 pub(super) fn body(api: Api, question: Question<'_>) -> serde_json::Result<Vec<u8>> {
     match api {
         Api::OpenaiChat => openai_chat::body(question),
+        Api::OpenaiCompletions => openai_completions::body(question),
+        Api::OpenaiResponses => openai_responses::body(question),
+        Api::OpenaiEmbeddings => openai_embeddings::body(question),
+        Api::AnthropicMessages => anthropic_messages::body(question),
     }
 }
 
@@ -73,6 +83,10 @@ pub(super) fn body(api: Api, question: Question<'_>) -> serde_json::Result<Vec<u
 pub(super) fn event<'a>(api: Api, kind: Option<&[u8]>, data: &'a [u8]) -> Said<'a> {
     match api {
         Api::OpenaiChat => openai_chat::event(kind, data),
+        Api::OpenaiCompletions => openai_completions::event(kind, data),
+        Api::OpenaiResponses => openai_responses::event(kind, data),
+        Api::OpenaiEmbeddings => Said::Unreadable("embeddings are no stream".into()),
+        Api::AnthropicMessages => anthropic_messages::event(kind, data),
     }
 }
 
@@ -80,5 +94,23 @@ pub(super) fn event<'a>(api: Api, kind: Option<&[u8]>, data: &'a [u8]) -> Said<'
 pub(super) fn whole(api: Api, body: &[u8]) -> Said<'_> {
     match api {
         Api::OpenaiChat => openai_chat::whole(body),
+        Api::OpenaiCompletions => openai_completions::whole(body),
+        Api::OpenaiResponses => openai_responses::whole(body),
+        Api::OpenaiEmbeddings => openai_embeddings::whole(body),
+        Api::AnthropicMessages => anthropic_messages::whole(body),
+    }
+}
+
+/// Headers that an API asks for, beside those of all.
+pub(super) fn headers(api: Api) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    let version = (api == Api::AnthropicMessages).then_some(anthropic_messages::VERSION);
+    version.into_iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+}
+
+/// The header in which an API takes a key, and what stands before the key in it.
+pub(super) fn key_header(api: Api) -> (HeaderName, &'static str) {
+    match api {
+        Api::AnthropicMessages => (HeaderName::from_static("x-api-key"), ""),
+        _ => (AUTHORIZATION, "Bearer "),
     }
 }
