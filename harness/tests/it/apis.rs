@@ -38,7 +38,7 @@ duration = "500ms"
 name = "storm"
 duration = "700ms"
 fault = [{{ plugin = "cut", nodes = ["a"], share = 0.5, with = {{ after = 8 }} }},
-         {{ plugin = "http-error", nodes = ["b"], share = 0.5, match = {{ model = "m", path = "/v1{path}" }}, with = {{ status = 503 }} }}]
+         {{ plugin = "http-error", nodes = ["b"], share = 0.5, when = {{ model = "m", path = "/v1{path}" }}, with = {{ status = 503 }} }}]
 "#,
         path = api.path(),
     )

@@ -5,37 +5,18 @@
 //! content, `message_delta` with the `stop_reason` and the usage, `message_stop`; `ping` may come anywhere,
 //! and events of kinds to come are to be passed over. An error in it is an event of the type `error`.
 
-use serde::{Deserialize, Serialize};
+mod request;
+
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::json::{Text, joined, message_of, or_named_error, said};
-use super::{Part, Question, Said};
+use super::{Part, Said};
+
+pub(super) use request::body;
 
 /// The header that names the version of the API, without which it answers 400.
 pub(super) const VERSION: (&str, &str) = ("anthropic-version", "2023-06-01");
-
-#[derive(Serialize)]
-struct Request<'a> {
-    model: &'a str,
-    max_tokens: u32,
-    messages: [Message<'a>; 1],
-    stream: bool,
-}
-
-#[derive(Serialize)]
-struct Message<'a> {
-    role: &'static str,
-    content: &'a str,
-}
-
-pub(super) fn body(question: Question<'_>) -> serde_json::Result<Vec<u8>> {
-    serde_json::to_vec(&Request {
-        model: question.model,
-        max_tokens: question.tokens,
-        messages: [Message { role: "user", content: question.text }],
-        stream: question.stream,
-    })
-}
 
 /// An event of a stream, or a whole message.
 #[derive(Deserialize)]
@@ -163,15 +144,6 @@ mod tests {
 
     fn delta(delta: &str) -> Part<'static> {
         part("content_block_delta", &format!(r#"{{"type":"content_block_delta","index":0,"delta":{delta}}}"#))
-    }
-
-    #[test]
-    fn a_request_asks_for_one_message_of_so_many_tokens() {
-        let question = Question { model: "m", text: "hi", tokens: 7, stream: true };
-        let json: serde_json::Value = serde_json::from_slice(&body(question).expect("json")).expect("json");
-        let expected = serde_json::json!({"model": "m", "max_tokens": 7, "stream": true,
-            "messages": [{"role": "user", "content": "hi"}]});
-        assert_eq!(json, expected);
     }
 
     #[test]

@@ -15,18 +15,46 @@ use std::borrow::Cow;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 
 use crate::scenario::plan::Api;
+use crate::traffic::{Message, Role, Tool};
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question<'a> {
     /// The model.
     pub(super) model: &'a str,
-    /// The one user message.
-    pub(super) text: &'a str,
+    /// The conversation, oldest first; it has a user message.
+    pub(super) messages: &'a [Message],
+    /// Tools that the model may call.
+    pub(super) tools: &'a [Tool],
     /// Tokens of the answer, at most.
     pub(super) tokens: u32,
     /// As a stream.
     pub(super) stream: bool,
+}
+
+impl Question<'_> {
+    /// The last user message.
+    fn last(&self) -> &str {
+        let user = self.messages.iter().rfind(|message| message.role == Role::User);
+        user.map(|message| message.text.as_str()).unwrap_or_default()
+    }
+
+    /// All that was said, as one text.
+    fn all(&self) -> Cow<'_, str> {
+        match self.messages {
+            [message] => Cow::Borrowed(&message.text),
+            messages => {
+                let texts: Vec<&str> = messages.iter().map(|message| message.text.as_str()).collect();
+                Cow::Owned(texts.join("\n\n"))
+            }
+        }
+    }
+
+    /// What fixes the answer of a simulated node: the last user message, or, where an API knows no
+    /// messages, all of the text.
+    pub(super) fn fixes_answer(&self, api: Api) -> Cow<'_, str> {
+        if api == Api::OpenaiCompletions { self.all() } else { Cow::Borrowed(self.last()) }
+    }
 }
 
 /// What a piece of an answer says.
@@ -112,5 +140,57 @@ pub(super) fn key_header(api: Api) -> (HeaderName, &'static str) {
     match api {
         Api::AnthropicMessages => (HeaderName::from_static("x-api-key"), ""),
         _ => (AUTHORIZATION, "Bearer "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::traffic::ToolCall;
+
+    /// A request of these messages for seven tokens as a stream.
+    pub(super) fn question<'a>(messages: &'a [Message], tools: &'a [Tool]) -> Question<'a> {
+        Question { model: "m", messages, tools, tokens: 7, stream: true }
+    }
+
+    pub(super) fn json_of(
+        body: fn(Question<'_>) -> serde_json::Result<Vec<u8>>,
+        question: Question<'_>,
+    ) -> serde_json::Value {
+        serde_json::from_slice(&body(question).expect("json")).expect("json")
+    }
+
+    /// A conversation with all that there is: an operator, an image, a call of a tool and its result.
+    pub(super) fn tools() -> (Vec<Message>, Vec<Tool>) {
+        let call = ToolCall { id: "c1".into(), name: "look".into(), arguments: "{\"at\":1}".into() };
+        let messages = vec![
+            Message::system("be kind"),
+            Message { images: vec!["https://x/y.png".into()], ..Message::user("what is this?") },
+            Message { calls: vec![call], ..Message::assistant("") },
+            Message::tool("c1", "a cat"),
+            Message::assistant("a cat"),
+            Message::user("and now?"),
+        ];
+        let schema = Some(serde_json::json!({"type": "object"}));
+        (messages, vec![Tool { name: "look".into(), description: Some("looks".into()), parameters: schema }])
+    }
+
+    #[test]
+    fn the_last_user_message_fixes_the_answer_and_where_there_are_none_all_of_the_text() {
+        let messages =
+            [Message::system("x"), Message::user("first"), Message::user("last"), Message::tool("c", "5")];
+        let question = question(&messages, &[]);
+        for api in Api::ALL {
+            let expected = if api == Api::OpenaiCompletions { "x\n\nfirst\n\nlast\n\n5" } else { "last" };
+            assert_eq!(question.fixes_answer(api), expected);
+        }
+    }
+
+    #[test]
+    fn only_anthropic_asks_for_headers_of_its_own() {
+        assert_eq!(headers(Api::OpenaiChat).count(), 0);
+        assert_eq!(headers(Api::AnthropicMessages).count(), 1);
+        assert_eq!(key_header(Api::OpenaiResponses), (AUTHORIZATION, "Bearer "));
+        assert_eq!(key_header(Api::AnthropicMessages).0, "x-api-key");
     }
 }

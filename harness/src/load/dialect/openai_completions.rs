@@ -28,9 +28,10 @@ struct StreamOptions {
 }
 
 pub(super) fn body(question: Question<'_>) -> serde_json::Result<Vec<u8>> {
+    let prompt = question.all();
     serde_json::to_vec(&Request {
         model: question.model,
-        prompt: question.text,
+        prompt: &prompt,
         max_tokens: question.tokens,
         stream: question.stream,
         stream_options: question.stream.then_some(StreamOptions { include_usage: true }),
@@ -106,15 +107,18 @@ fn read<'a>(json: &'a [u8], what: &str) -> Said<'a> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::tests::{json_of, question};
     use super::*;
+    use crate::traffic::Message;
 
     #[test]
     fn a_request_asks_for_the_continuation_of_one_text() {
-        let question = Question { model: "m", text: "once", tokens: 7, stream: true };
-        let json: serde_json::Value = serde_json::from_slice(&body(question).expect("json")).expect("json");
+        let json = json_of(body, question(&[Message::user("once")], &[]));
         let expected = serde_json::json!({"model": "m", "prompt": "once", "max_tokens": 7, "stream": true,
             "stream_options": {"include_usage": true}});
         assert_eq!(json, expected);
+        let more = [Message::system("be brief"), Message::user("once")];
+        assert_eq!(json_of(body, question(&more, &[]))["prompt"], "be brief\n\nonce");
     }
 
     #[test]

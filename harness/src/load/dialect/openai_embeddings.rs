@@ -20,7 +20,7 @@ struct Request<'a> {
 }
 
 pub(super) fn body(question: Question<'_>) -> serde_json::Result<Vec<u8>> {
-    serde_json::to_vec(&Request { model: question.model, input: question.text, encoding_format: "float" })
+    serde_json::to_vec(&Request { model: question.model, input: question.last(), encoding_format: "float" })
 }
 
 #[derive(Deserialize)]
@@ -68,12 +68,13 @@ pub(super) fn whole(body: &[u8]) -> Said<'_> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::tests::{json_of, question};
     use super::*;
+    use crate::traffic::Message;
 
     #[test]
     fn a_request_asks_for_the_vector_of_one_text_as_numbers() {
-        let question = Question { model: "m", text: "once", tokens: 7, stream: true };
-        let json: serde_json::Value = serde_json::from_slice(&body(question).expect("json")).expect("json");
+        let json = json_of(body, question(&[Message::user("once")], &[]));
         assert_eq!(json, serde_json::json!({"model": "m", "input": "once", "encoding_format": "float"}));
     }
 

@@ -6,33 +6,17 @@
 //! with `response.failed`, or an event of the type `error`. What comes whole again at the end (`.done`, the
 //! response itself) has been counted as it came.
 
+mod request;
+
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::json::{Text, joined, message_of, or_named_error, said};
-use super::{Part, Question, Said};
+use super::{Part, Said};
 
-/// Nothing is to be stored: a load test asks for no conversation again.
-#[derive(Serialize)]
-struct Request<'a> {
-    model: &'a str,
-    input: &'a str,
-    max_output_tokens: u32,
-    stream: bool,
-    store: bool,
-}
-
-pub(super) fn body(question: Question<'_>) -> serde_json::Result<Vec<u8>> {
-    serde_json::to_vec(&Request {
-        model: question.model,
-        input: question.text,
-        max_output_tokens: question.tokens,
-        stream: question.stream,
-        store: false,
-    })
-}
+pub(super) use request::body;
 
 #[derive(Deserialize)]
 struct Event<'a> {
@@ -218,15 +202,6 @@ mod tests {
         part(&format!(
             r#"{{"type":"response.{kind}.delta","sequence_number":4,"item_id":"m","delta":{delta}}}"#
         ))
-    }
-
-    #[test]
-    fn a_request_asks_for_one_text_of_so_many_tokens() {
-        let question = Question { model: "m", text: "hi", tokens: 7, stream: true };
-        let json: serde_json::Value = serde_json::from_slice(&body(question).expect("json")).expect("json");
-        let expected = serde_json::json!({"model": "m", "input": "hi", "max_output_tokens": 7, "stream": true,
-            "store": false});
-        assert_eq!(json, expected);
     }
 
     #[test]
