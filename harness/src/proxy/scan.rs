@@ -15,6 +15,8 @@ pub(super) struct Scanner {
     pub(super) events: u32,
     /// The final marker has come.
     pub(super) marker: bool,
+    /// Something has come of an event that has not ended.
+    pub(super) within_event: bool,
     /// The line so far is empty.
     at_line_start: bool,
     /// The end of what came before, where a marker may have begun.
@@ -33,13 +35,18 @@ impl Scanner {
     /// Lines end in LF or CRLF here; a lone CR, which the format allows, nobody sends.
     fn count(&mut self, bytes: &[u8]) {
         let mut line = 0;
+        let mut ended = 0;
         for end in memchr::memchr_iter(b'\n', bytes) {
             let text = &bytes[line..end];
             let empty = text.is_empty() || text == b"\r";
             if empty && (line > 0 || self.at_line_start) {
                 self.events += 1;
+                ended = end + 1;
             }
             line = end + 1;
+        }
+        if !bytes.is_empty() {
+            self.within_event = ended < bytes.len();
         }
         let rest = &bytes[line..];
         if line > 0 {
@@ -93,6 +100,7 @@ mod tests {
                 events += 1;
             }
             prop_assert_eq!(scanner.events, events);
+            prop_assert_eq!(scanner.within_event, !parser.rest().is_empty());
             prop_assert_eq!(scanner.marker, memmem::find(&text, MARKER).is_some());
         }
     }

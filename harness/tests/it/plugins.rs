@@ -239,6 +239,25 @@ fn a_plugin_that_misbehaves_is_stopped_named_and_takes_nothing_with_it() -> Resu
 }
 
 #[test]
+fn with_skip_a_plugin_that_trapped_starts_afresh() -> Result {
+    let node = Node::streaming(&FOUR)?;
+    let skip = |with: &str| hostile_fault(with).replace("nodes", "on_trap = \"skip\", nodes");
+    let storm = Storm::new(&node, &skip("does = \"panic-second\", at = \"request\""))?;
+    for round in 1..=3 {
+        assert_eq!(storm.rig.ask()?.status(), Some(500), "round {round}: it answers the first time");
+        assert_eq!(storm.rig.ask()?.events(), FOUR, "round {round}: it traps, and the attempt passes");
+        let evidence = &storm.loaded.evidence(&storm.plan)[0];
+        assert_eq!((evidence.fired, evidence.traps), (round, round));
+    }
+    assert!(storm.loaded.engine.failure().borrow().is_none(), "the run goes on");
+    // One that always traps is switched off for good, in the end.
+    let storm = Storm::new(&node, &skip("does = \"panic\", at = \"tick\""))?;
+    (0..2_000).for_each(|_| storm.loaded.engine.tick());
+    assert_eq!(storm.loaded.evidence(&storm.plan)[0].traps, 1_000);
+    Ok(())
+}
+
+#[test]
 fn a_plugin_that_misbehaves_before_the_run_is_an_error() -> Result {
     for (does, words) in [("spin", "units of fuel"), ("grow", "64 MiB"), ("panic", "configure")] {
         let error = refusal(&hostile_fault(&format!("does = \"{does}\", at = \"configure\"")))?;
@@ -253,11 +272,14 @@ fn a_plugin_acts_on_no_node_that_it_was_not_granted() -> Result {
     for does in ["kill", "pause", "resume", "restart"] {
         let node = Node::streaming(&FOUR)?;
         let storm =
-            Storm::new(&node, &hostile_fault(&format!("does = \"{does}\", at = \"request\", node = \"b\"")))?;
+            Storm::new(&node, &hostile_fault(&format!("does = \"{does}\", at = \"request\", node = 1")))?;
         let seen = storm.rig.ask()?;
         assert!(seen.text.contains("does not name node `b`"), "{does}: {}", seen.text);
         assert_eq!(storm.fleet.done.lock().len(), 0, "{does}");
     }
+    let node = Node::streaming(&FOUR)?;
+    let storm = Storm::new(&node, &hostile_fault("does = \"kill\", at = \"request\", node = 7"))?;
+    assert!(storm.rig.ask()?.text.contains("has no node 7"));
     let node = Node::streaming(&FOUR)?;
     let storm = Storm::new(&node, &hostile_fault("does = \"list\", at = \"request\""))?;
     let seen = storm.rig.ask()?;
