@@ -203,16 +203,24 @@ fn hostile_fault(with: &str) -> String {
     format!("{{ plugin = \"{}\", nodes = [\"a\"], with = {{ {with} }} }}", hostile().display())
 }
 
+/// What ends an endless loop: its fuel, or on a machine that is busy otherwise, the time.
+const SPUN: &str = "units of fuel|did not return within";
+
+/// `text` has one of these words, which `|` separates.
+fn says(text: &str, words: &str) -> bool {
+    words.split('|').any(|words| text.contains(words))
+}
+
 #[test]
 fn a_plugin_that_misbehaves_is_stopped_named_and_takes_nothing_with_it() -> Result {
     let cases = [
-        ("spin", "request", "units of fuel"),
-        ("spin", "response", "units of fuel"),
-        ("spin", "event", "units of fuel"),
-        ("spin", "connect", "units of fuel"),
-        ("spin", "finish", "units of fuel"),
-        ("spin", "tick", "units of fuel"),
-        ("fill", "request", "units of fuel"),
+        ("spin", "request", SPUN),
+        ("spin", "response", SPUN),
+        ("spin", "event", SPUN),
+        ("spin", "connect", SPUN),
+        ("spin", "finish", SPUN),
+        ("spin", "tick", SPUN),
+        ("fill", "request", SPUN),
         ("grow", "request", "64 MiB"),
         // Its stack lies in its memory, at the low end.
         ("recurse", "event", "out of bounds memory access"),
@@ -229,7 +237,7 @@ fn a_plugin_that_misbehaves_is_stopped_named_and_takes_nothing_with_it() -> Resu
         let failure = storm.loaded.engine.failure();
         let trap = failure.borrow().clone().ok_or(format!("{does} at {at}: no trap"))?;
         let text = trap.to_string();
-        assert!(text.contains(words), "{does} at {at}: {text}");
+        assert!(says(&text, words), "{does} at {at}: {text}");
         assert!(text.contains("hostile.wasm") && text.contains(at), "{text}");
         // It is off from then on.
         assert_eq!(storm.rig.ask()?.events(), FOUR, "{does} at {at}");
@@ -259,10 +267,10 @@ fn with_skip_a_plugin_that_trapped_starts_afresh() -> Result {
 
 #[test]
 fn a_plugin_that_misbehaves_before_the_run_is_an_error() -> Result {
-    for (does, words) in [("spin", "units of fuel"), ("grow", "64 MiB"), ("panic", "configure")] {
+    for (does, words) in [("spin", SPUN), ("grow", "64 MiB"), ("panic", "configure")] {
         let error = refusal(&hostile_fault(&format!("does = \"{does}\", at = \"configure\"")))?;
         assert!(matches!(error, PluginError::Trapped(_)), "{error}");
-        assert!(error.to_string().contains(words), "{error}");
+        assert!(says(&error.to_string(), words), "{error}");
     }
     Ok(())
 }
@@ -300,7 +308,7 @@ fn a_plugin_that_chatters_fills_nothing_up() -> Result {
 #[test]
 fn a_plugin_that_misbehaves_on_a_whole_body_is_stopped_too() -> Result {
     let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
-    for (does, words) in [("spin", "units of fuel"), ("huge", "the most")] {
+    for (does, words) in [("spin", SPUN), ("huge", "the most")] {
         let node = Node::new(move |stream, _| {
             let _ = stream.write_all(answer.as_bytes());
             Then::KeepOpen
@@ -308,7 +316,7 @@ fn a_plugin_that_misbehaves_on_a_whole_body_is_stopped_too() -> Result {
         let storm = Storm::new(&node, &hostile_fault(&format!("does = \"{does}\", at = \"body\"")))?;
         assert_eq!(storm.rig.ask()?.body(), "{}", "{does}");
         let trap = storm.loaded.engine.failure().borrow().clone().ok_or("no trap")?;
-        assert!(trap.to_string().contains(words), "{trap}");
+        assert!(says(&trap.to_string(), words), "{trap}");
     }
     Ok(())
 }

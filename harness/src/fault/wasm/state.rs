@@ -59,25 +59,29 @@ impl Deeds {
         std::mem::take(&mut *self.log.lock())
     }
 
-    /// Brings back what the fault took away, for good: nodes that are still down, paused or refusing by it.
-    pub(in crate::fault) fn undo(&self, control: &dyn NodeControl) {
+    /// Brings back what the fault took away, for good: nodes that are still down, paused or refusing by it, and
+    /// by none of the `others`.
+    pub(in crate::fault) fn undo(&self, control: &dyn NodeControl, others: &[&Self]) {
+        let held = |taken: fn(&Standing) -> &BTreeSet<NodeName>, node: &NodeName| {
+            others.iter().any(|other| taken(&other.standing.lock()).contains(node))
+        };
         let mut standing = self.standing.lock();
         standing.withdrawn = true;
         let states: BTreeMap<NodeName, NodeState> =
             control.list().into_iter().map(|node| (node.name, node.state)).collect();
         let is = |node: &NodeName, state| states.get(node) == Some(&state);
         for node in std::mem::take(&mut standing.paused) {
-            if is(&node, NodeState::Paused) {
+            if is(&node, NodeState::Paused) && !held(|standing| &standing.paused, &node) {
                 report(&node, "resumed", control.resume(&node));
             }
         }
         for node in std::mem::take(&mut standing.refusing) {
-            if is(&node, NodeState::Refusing) {
+            if is(&node, NodeState::Refusing) && !held(|standing| &standing.refusing, &node) {
                 report(&node, "reachable", control.accept(&node));
             }
         }
         for node in std::mem::take(&mut standing.down) {
-            if is(&node, NodeState::Down) {
+            if is(&node, NodeState::Down) && !held(|standing| &standing.down, &node) {
                 report(&node, "started", control.restart(&node));
             }
         }
