@@ -75,8 +75,8 @@ pub fn digest(plan: &Plan) -> String {
         }
     };
     let mut plan = plan.clone();
-    if let Schedule::Trace { path, .. } = &mut plan.traffic.schedule {
-        relative(path);
+    if let Schedule::Trace { trace, .. } = &mut plan.traffic.schedule {
+        relative(&mut trace.path);
     }
     for fault in &mut plan.faults {
         if let PluginRef::File(path) = &mut fault.plugin {

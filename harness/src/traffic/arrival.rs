@@ -11,9 +11,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, Exp1};
 
 use super::TrafficError;
-use super::azure::AzureTrace;
 use super::draw::{Purpose, stream};
 use super::prompt::{Prompt, draw_lengths, prompt_of};
+use super::trace::{self, Row, Rows};
 use crate::clock::Nanos;
 use crate::name::RequestId;
 use crate::scenario::plan::{Lengths, Plan, Schedule};
@@ -59,9 +59,19 @@ impl Iterator for Arrivals {
         };
         let id = RequestId(self.next);
         self.next += 1;
-        let (input, output_tokens) = slot.tokens.unwrap_or_else(|| draw_lengths(self.seed, id, self.lengths));
+        let (input, output_tokens) = lengths(self.seed, id, slot.row.as_deref(), self.lengths);
         Some(Ok(Arrival { id, at: slot.at, prompt: prompt_of(self.seed, id, input), output_tokens }))
     }
+}
+
+/// Tokens of the prompt and of the answer: the row's, and drawn where it has none.
+fn lengths(seed: u64, id: RequestId, row: Option<&Row>, lengths: Lengths) -> (u32, u32) {
+    let (input, output) = row.map_or((None, None), |row| (row.input_tokens, row.output_tokens));
+    if let (Some(input), Some(output)) = (input, output) {
+        return (input, output);
+    }
+    let drawn = draw_lengths(seed, id, lengths);
+    (input.unwrap_or(drawn.0), output.unwrap_or(drawn.1))
 }
 
 /// How the counts of a [`Survey`] were found.
@@ -106,11 +116,11 @@ pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
 }
 
 /// A place in the schedule, before it has a prompt.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Slot {
     at: Nanos,
-    /// Tokens in and out, where the schedule says.
-    tokens: Option<(u32, u32)>,
+    /// What is asked, where a trace says.
+    row: Option<Box<Row>>,
 }
 
 /// The times of a schedule until the run's end.
@@ -123,7 +133,7 @@ struct Times {
 
 #[derive(Debug)]
 enum Source {
-    Trace { trace: Box<AzureTrace>, path: PathBuf, speed: f64, last: Nanos },
+    Trace { rows: Box<Rows>, path: PathBuf, speed: f64, last: Nanos },
     Constant { gap_ns: f64, index: u64 },
     Poisson { gap_ns: f64, at_ns: f64, random: Box<ChaCha8Rng> },
 }
@@ -131,9 +141,9 @@ enum Source {
 impl Times {
     fn of(plan: &Plan) -> Result<Self, TrafficError> {
         let source = match &plan.traffic.schedule {
-            Schedule::Trace { path, speed } => Source::Trace {
-                trace: Box::new(AzureTrace::open(path)?),
-                path: path.clone(),
+            Schedule::Trace { trace, speed } => Source::Trace {
+                rows: Box::new(trace::open(trace, plan.seed)?),
+                path: trace.path.clone(),
                 speed: *speed,
                 last: Nanos::ZERO,
             },
@@ -151,13 +161,14 @@ impl Times {
     /// The next place in the schedule, whether or not the run has ended by then.
     fn advance(&mut self) -> Result<Slot, TrafficError> {
         match &mut self.source {
-            Source::Trace { trace, path, speed, last } => match trace.next() {
+            Source::Trace { rows, path, speed, last } => match rows.next() {
                 Some(row) => {
                     let row = row?;
-                    *last = Nanos((row.at.0 as f64 / *speed) as u64);
-                    Ok(Slot { at: *last, tokens: Some((row.input_tokens, row.output_tokens)) })
+                    let Some(at) = row.at else { return Err(TrafficError::NoTimes { path: path.clone() }) };
+                    *last = Nanos((at.0 as f64 / *speed) as u64);
+                    Ok(Slot { at: *last, row: Some(Box::new(row)) })
                 }
-                None if trace.is_empty() => Err(TrafficError::Empty { path: path.clone() }),
+                None if rows.is_empty() => Err(TrafficError::Empty { path: path.clone() }),
                 None => Err(TrafficError::Short {
                     path: path.clone(),
                     covers: last.since(Nanos::ZERO),
@@ -169,12 +180,12 @@ impl Times {
                 // From the index, not by adding up: no rounding error grows with the run.
                 let at = Nanos((*index as f64 * *gap_ns) as u64);
                 *index += 1;
-                Ok(Slot { at, tokens: None })
+                Ok(Slot { at, row: None })
             }
             Source::Poisson { gap_ns, at_ns, random } => {
                 let gap: f64 = Exp1.sample(random);
                 *at_ns += gap * *gap_ns;
-                Ok(Slot { at: Nanos(*at_ns as u64), tokens: None })
+                Ok(Slot { at: Nanos(*at_ns as u64), row: None })
             }
         }
     }

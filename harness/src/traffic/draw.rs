@@ -14,6 +14,8 @@ pub(super) enum Purpose {
     Lengths,
     /// Words of a request's prompt.
     Words,
+    /// Places of rows in a bin of a rounded trace; a stream a bin.
+    Spread,
 }
 
 /// The stream of `purpose` for `item` (a request, or 0 where the run has only one).
@@ -22,6 +24,7 @@ pub(super) fn stream(seed: u64, purpose: Purpose, item: u64) -> ChaCha8Rng {
         Purpose::Arrivals => *b"arrivals",
         Purpose::Lengths => *b"lengths.",
         Purpose::Words => *b"words...",
+        Purpose::Spread => *b"spread..",
     };
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());

@@ -5,16 +5,15 @@
 //! in memory but the arrival that is asked for, so an hour's trace costs what a minute's does.
 
 mod arrival;
-mod azure;
 mod draw;
 mod prompt;
+pub mod trace;
 
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use arrival::{Arrival, Arrivals, Basis, Survey, arrivals, survey};
-pub use azure::{AzureTrace, Row};
 pub use prompt::{MAX_TOKENS, Prompt, prompt, prompt_of};
 
 /// Why there is no traffic.
@@ -41,8 +40,17 @@ pub enum TrafficError {
         problem: String,
     },
     /// The trace has no rows.
-    #[error("the trace {} has a header but no rows; take a trace with at least one request", path.display())]
+    #[error("the trace {} has no rows; take a trace with at least one request", path.display())]
     Empty {
+        /// The trace.
+        path: PathBuf,
+    },
+    /// The trace has no times, and nothing else says when its requests are sent.
+    #[error(
+        "the trace {} has no times: say when its requests are sent, with `arrivals = {{ poisson = \"20/s\" }}` \
+         or `users` beside `trace`", path.display(),
+    )]
+    NoTimes {
         /// The trace.
         path: PathBuf,
     },

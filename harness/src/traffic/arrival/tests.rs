@@ -108,7 +108,7 @@ fn a_seed_fixes_everything_and_another_changes_it() {
 
 #[test]
 fn the_committed_trace_lasts_a_minute_at_speed_8() {
-    let plan = plan(Schedule::Trace { path: committed(), speed: 8.0 }, 7, &[20, 20, 20]);
+    let plan = plan(Schedule::Trace { trace: trace::Source::new(committed()), speed: 8.0 }, 7, &[20, 20, 20]);
     let survey = survey(&plan).expect("valid");
     let all = all(&plan);
     assert_eq!(survey.total(), all.len() as u64);
@@ -122,25 +122,25 @@ fn the_committed_trace_lasts_a_minute_at_speed_8() {
 #[test]
 fn a_trace_that_is_too_short_is_found_beforehand() {
     let trace = file(&format!("{HEADER}2023-11-16 18:00:00.0,3,4\r\n2023-11-16 18:00:20.0,3,4\r\n"));
-    let short = plan(Schedule::Trace { path: trace.path().into(), speed: 4.0 }, 7, &[8]);
+    let short = plan(Schedule::Trace { trace: trace::Source::new(trace.path()), speed: 4.0 }, 7, &[8]);
     let message = survey(&short).expect_err("too short").to_string();
     assert!(message.contains("lasts 5s at speed 4, the run 8s"), "{message}");
     assert!(message.contains("speed at most 2.500"), "{message}");
     let last = arrivals(&short).expect("starts").last().expect("one");
     assert!(matches!(last, Err(TrafficError::Short { .. })), "the run hears of it too");
-    let enough = plan(Schedule::Trace { path: trace.path().into(), speed: 2.5 }, 7, &[8]);
+    let enough = plan(Schedule::Trace { trace: trace::Source::new(trace.path()), speed: 2.5 }, 7, &[8]);
     assert_eq!(survey(&enough).expect("long enough").total(), 1);
 }
 
 #[test]
 fn bad_traces_are_found_beforehand() {
     let empty = file(HEADER);
-    let empty = plan(Schedule::Trace { path: empty.path().into(), speed: 1.0 }, 7, &[8]);
+    let empty = plan(Schedule::Trace { trace: trace::Source::new(empty.path()), speed: 1.0 }, 7, &[8]);
     assert!(matches!(survey(&empty), Err(TrafficError::Empty { .. })));
     let cut = file(&format!("{HEADER}2023-11-16 18:00:00.0,3,4\r\n2023-11-16 18:0"));
-    let cut = plan(Schedule::Trace { path: cut.path().into(), speed: 1.0 }, 7, &[8]);
+    let cut = plan(Schedule::Trace { trace: trace::Source::new(cut.path()), speed: 1.0 }, 7, &[8]);
     assert!(matches!(survey(&cut), Err(TrafficError::Row { line: 3, .. })));
-    let missing = plan(Schedule::Trace { path: "/nowhere".into(), speed: 1.0 }, 7, &[8]);
+    let missing = plan(Schedule::Trace { trace: trace::Source::new("/nowhere"), speed: 1.0 }, 7, &[8]);
     assert!(matches!(survey(&missing), Err(TrafficError::Unreadable { .. })));
 }
 
