@@ -11,8 +11,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, Exp1};
 
 use super::TrafficError;
+use super::conversation::Prompt;
 use super::draw::{Purpose, stream};
-use super::prompt::{Prompt, draw_lengths, prompt_of};
+use super::prompt::{draw_lengths, prompt_of};
 use super::trace::{self, Row, Rows};
 use crate::clock::Nanos;
 use crate::name::RequestId;

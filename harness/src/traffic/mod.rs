@@ -5,6 +5,7 @@
 //! in memory but the arrival that is asked for, so an hour's trace costs what a minute's does.
 
 mod arrival;
+mod conversation;
 mod draw;
 mod prompt;
 pub mod trace;
@@ -14,7 +15,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use arrival::{Arrival, Arrivals, Basis, Survey, arrivals, survey};
-pub use prompt::{MAX_TOKENS, Prompt, prompt, prompt_of};
+pub use conversation::{Conversation, Expect, Message, NoQuestion, Prompt, Role, Tool, ToolCall};
+pub use prompt::{MAX_TOKENS, prompt, prompt_of};
 
 /// Why there is no traffic.
 #[derive(Debug, thiserror::Error)]
