@@ -75,8 +75,8 @@ pub fn digest(plan: &Plan) -> String {
         }
     };
     let mut plan = plan.clone();
-    if let Schedule::Trace { path, .. } = &mut plan.traffic.schedule {
-        relative(path);
+    if let Schedule::Trace { trace, .. } = &mut plan.traffic.schedule {
+        relative(&mut trace.path);
     }
     if let Some(path) = &mut plan.traffic.corpus {
         relative(path);

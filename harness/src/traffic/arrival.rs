@@ -11,10 +11,10 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, Exp1};
 
 use super::TrafficError;
-use super::azure::AzureTrace;
 use super::conversation::Prompt;
 use super::draw::{Purpose, stream};
-use super::prompt::{Prompts, Shape};
+use super::prompt::{Prompts, read_request};
+use super::trace::{self, Row, Rows};
 use crate::clock::Nanos;
 use crate::name::RequestId;
 use crate::scenario::plan::{Plan, Schedule};
@@ -36,6 +36,8 @@ pub struct Arrival {
 #[derive(Debug)]
 pub struct Arrivals {
     prompts: Prompts,
+    /// The trace's path, for errors; empty where there is none.
+    trace: PathBuf,
     times: Times,
     next: u64,
 }
@@ -46,7 +48,15 @@ pub struct Arrivals {
 /// is a closed loop; a bad row, or a trace that is too short, is found when it is reached (and by
 /// [`survey`] beforehand).
 pub fn arrivals(plan: &Plan) -> Result<Arrivals, TrafficError> {
-    Ok(Arrivals { prompts: Prompts::of(plan)?, times: Times::of(plan)?, next: 0 })
+    Ok(Arrivals { prompts: Prompts::of(plan)?, trace: trace_of(plan), times: Times::of(plan)?, next: 0 })
+}
+
+/// The trace's path, for errors; empty where there is none.
+fn trace_of(plan: &Plan) -> PathBuf {
+    match &plan.traffic.schedule {
+        Schedule::Trace { trace, .. } => trace.path.clone(),
+        _ => PathBuf::new(),
+    }
 }
 
 impl Iterator for Arrivals {
@@ -59,12 +69,9 @@ impl Iterator for Arrivals {
         };
         let id = RequestId(self.next);
         self.next += 1;
-        let made = match slot.tokens {
+        let made = match slot.row.as_deref() {
             None => self.prompts.draw(id),
-            Some((tokens, output)) => {
-                let shape = Shape { tokens, ..Shape::default() };
-                self.prompts.shaped(id, shape).map(|prompt| (prompt, output))
-            }
+            Some(row) => self.prompts.of_row(id, row, &self.trace),
         };
         Some(made.map(|(prompt, output_tokens)| Arrival { id, at: slot.at, prompt, output_tokens }))
     }
@@ -96,7 +103,7 @@ impl Survey {
     }
 }
 
-/// Walks the whole schedule of `plan` once, without making prompts: counts arrivals, and finds every
+/// Walks the whole schedule of `plan` once, without writing prompts: counts arrivals, and finds every
 /// mistake in the part of the trace that the run will read, and in what prompts are made of.
 pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
     Prompts::of(plan)?;
@@ -106,18 +113,25 @@ pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
         Err(TrafficError::ClosedLoop) => return Ok(Survey { per_phase, basis: Basis::ClosedLoop }),
         Err(error) => return Err(error),
     };
+    let trace = trace_of(plan);
     for slot in times {
-        per_phase[plan.phase_at(slot?.at)] += 1;
+        let slot = slot?;
+        if let Some(row) = &slot.row
+            && let Some(request) = &row.request
+        {
+            read_request(request, row, &trace)?;
+        }
+        per_phase[plan.phase_at(slot.at)] += 1;
     }
     Ok(Survey { per_phase, basis: Basis::Exact })
 }
 
 /// A place in the schedule, before it has a prompt.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Slot {
     at: Nanos,
-    /// Tokens in and out, where the schedule says.
-    tokens: Option<(u32, u32)>,
+    /// What is asked, where a trace says.
+    row: Option<Box<Row>>,
 }
 
 /// The times of a schedule until the run's end.
@@ -130,7 +144,7 @@ struct Times {
 
 #[derive(Debug)]
 enum Source {
-    Trace { trace: Box<AzureTrace>, path: PathBuf, speed: f64, last: Nanos },
+    Trace { rows: Box<Rows>, path: PathBuf, speed: f64, last: Nanos },
     Constant { gap_ns: f64, index: u64 },
     Poisson { gap_ns: f64, at_ns: f64, random: Box<ChaCha8Rng> },
 }
@@ -138,9 +152,9 @@ enum Source {
 impl Times {
     fn of(plan: &Plan) -> Result<Self, TrafficError> {
         let source = match &plan.traffic.schedule {
-            Schedule::Trace { path, speed } => Source::Trace {
-                trace: Box::new(AzureTrace::open(path)?),
-                path: path.clone(),
+            Schedule::Trace { trace, speed } => Source::Trace {
+                rows: Box::new(trace::open(trace, plan.seed)?),
+                path: trace.path.clone(),
                 speed: *speed,
                 last: Nanos::ZERO,
             },
@@ -158,13 +172,14 @@ impl Times {
     /// The next place in the schedule, whether or not the run has ended by then.
     fn advance(&mut self) -> Result<Slot, TrafficError> {
         match &mut self.source {
-            Source::Trace { trace, path, speed, last } => match trace.next() {
+            Source::Trace { rows, path, speed, last } => match rows.next() {
                 Some(row) => {
                     let row = row?;
-                    *last = Nanos((row.at.0 as f64 / *speed) as u64);
-                    Ok(Slot { at: *last, tokens: Some((row.input_tokens, row.output_tokens)) })
+                    let Some(at) = row.at else { return Err(TrafficError::NoTimes { path: path.clone() }) };
+                    *last = Nanos((at.0 as f64 / *speed) as u64);
+                    Ok(Slot { at: *last, row: Some(Box::new(row)) })
                 }
-                None if trace.is_empty() => Err(TrafficError::Empty { path: path.clone() }),
+                None if rows.is_empty() => Err(TrafficError::Empty { path: path.clone() }),
                 None => Err(TrafficError::Short {
                     path: path.clone(),
                     covers: last.since(Nanos::ZERO),
@@ -176,12 +191,12 @@ impl Times {
                 // From the index, not by adding up: no rounding error grows with the run.
                 let at = Nanos((*index as f64 * *gap_ns) as u64);
                 *index += 1;
-                Ok(Slot { at, tokens: None })
+                Ok(Slot { at, row: None })
             }
             Source::Poisson { gap_ns, at_ns, random } => {
                 let gap: f64 = Exp1.sample(random);
                 *at_ns += gap * *gap_ns;
-                Ok(Slot { at: Nanos(*at_ns as u64), tokens: None })
+                Ok(Slot { at: Nanos(*at_ns as u64), row: None })
             }
         }
     }

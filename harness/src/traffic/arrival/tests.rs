@@ -110,7 +110,7 @@ fn a_seed_fixes_everything_and_another_changes_it() {
 
 #[test]
 fn the_committed_trace_lasts_a_minute_at_speed_8() {
-    let plan = plan(Schedule::Trace { path: committed(), speed: 8.0 }, 7, &[20, 20, 20]);
+    let plan = plan(Schedule::Trace { trace: trace::Source::new(committed()), speed: 8.0 }, 7, &[20, 20, 20]);
     let survey = survey(&plan).expect("valid");
     let all = all(&plan);
     assert_eq!(survey.total(), all.len() as u64);
@@ -124,25 +124,25 @@ fn the_committed_trace_lasts_a_minute_at_speed_8() {
 #[test]
 fn a_trace_that_is_too_short_is_found_beforehand() {
     let trace = file(&format!("{HEADER}2023-11-16 18:00:00.0,3,4\r\n2023-11-16 18:00:20.0,3,4\r\n"));
-    let short = plan(Schedule::Trace { path: trace.path().into(), speed: 4.0 }, 7, &[8]);
+    let short = plan(Schedule::Trace { trace: trace::Source::new(trace.path()), speed: 4.0 }, 7, &[8]);
     let message = survey(&short).expect_err("too short").to_string();
     assert!(message.contains("lasts 5s at speed 4, the run 8s"), "{message}");
     assert!(message.contains("speed at most 2.500"), "{message}");
     let last = arrivals(&short).expect("starts").last().expect("one");
     assert!(matches!(last, Err(TrafficError::Short { .. })), "the run hears of it too");
-    let enough = plan(Schedule::Trace { path: trace.path().into(), speed: 2.5 }, 7, &[8]);
+    let enough = plan(Schedule::Trace { trace: trace::Source::new(trace.path()), speed: 2.5 }, 7, &[8]);
     assert_eq!(survey(&enough).expect("long enough").total(), 1);
 }
 
 #[test]
 fn bad_traces_are_found_beforehand() {
     let empty = file(HEADER);
-    let empty = plan(Schedule::Trace { path: empty.path().into(), speed: 1.0 }, 7, &[8]);
+    let empty = plan(Schedule::Trace { trace: trace::Source::new(empty.path()), speed: 1.0 }, 7, &[8]);
     assert!(matches!(survey(&empty), Err(TrafficError::Empty { .. })));
     let cut = file(&format!("{HEADER}2023-11-16 18:00:00.0,3,4\r\n2023-11-16 18:0"));
-    let cut = plan(Schedule::Trace { path: cut.path().into(), speed: 1.0 }, 7, &[8]);
+    let cut = plan(Schedule::Trace { trace: trace::Source::new(cut.path()), speed: 1.0 }, 7, &[8]);
     assert!(matches!(survey(&cut), Err(TrafficError::Row { line: 3, .. })));
-    let missing = plan(Schedule::Trace { path: "/nowhere".into(), speed: 1.0 }, 7, &[8]);
+    let missing = plan(Schedule::Trace { trace: trace::Source::new("/nowhere"), speed: 1.0 }, 7, &[8]);
     assert!(matches!(survey(&missing), Err(TrafficError::Unreadable { .. })));
 }
 
@@ -151,4 +151,23 @@ fn users_have_no_schedule() {
     let users = plan(Schedule::Users { count: 3, think: Duration::from_secs(1) }, 7, &[8]);
     assert!(matches!(arrivals(&users), Err(TrafficError::ClosedLoop)));
     assert_eq!(survey(&users).expect("nothing to find").basis, Basis::ClosedLoop);
+}
+
+#[test]
+fn rows_with_equal_hash_ids_begin_alike_and_requests_are_asked_as_they_are() {
+    let row = |ms: u32, ids: &str| {
+        format!(
+            "{{\"timestamp\": {ms}, \"input_length\": 1500, \"output_length\": 5, \"hash_ids\": {ids}}}\n"
+        )
+    };
+    let trace = file(&(row(0, "[1, 2, 3]") + &row(100, "[1, 2, 4]") + &row(2_000, "[1, 2, 3]")));
+    let plan_of =
+        |path: &Path| plan(Schedule::Trace { trace: trace::Source::new(path), speed: 1.0 }, 7, &[1]);
+    let sent = all(&plan_of(trace.path()));
+    let (one, other) = (sent[0].prompt.question(), sent[1].prompt.question());
+    let tokens: Vec<Vec<u32>> = [one, other].map(crate::tokens::words::encode).into();
+    assert_eq!([tokens[0].len(), tokens[1].len()], [1_500, 1_500]);
+    let common = tokens[0].iter().zip(&tokens[1]).take_while(|(a, b)| a == b).count();
+    assert!((1_024..1_028).contains(&common), "{common}");
+    assert_eq!(sent[0].output_tokens, 5);
 }
