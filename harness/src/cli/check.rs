@@ -136,6 +136,9 @@ impl<'a> Checked<'a> {
             warnings: Vec::new(),
         };
         checked.warnings = checked.warnings();
+        checked.warnings.extend(survey.skipped.first.as_ref().map(|first| {
+            format!("{} bad rows of the trace are left out; the first, {first}", survey.skipped.rows)
+        }));
         checked
     }
 
@@ -260,7 +263,7 @@ fn target(plan: &Plan) -> String {
         Entry::Node(node) => format!("node {node}"),
     };
     let key = plan.target.key.as_ref().map_or_else(String::new, |key| format!(", key from ${}", key.env));
-    format!("{entry}; openai-chat, model {}{key}", plan.target.model)
+    format!("{entry}; {}, model {}{key}", plan.target.api, plan.target.model)
 }
 
 fn load(plan: &Plan) -> String {

@@ -14,7 +14,7 @@ use super::TrafficError;
 use super::conversation::Prompt;
 use super::draw::{Purpose, stream};
 use super::prompt::{draw_lengths, prompt_of};
-use super::trace::{self, Row, Rows};
+use super::trace::{self, Row, Rows, Skipped};
 use crate::clock::Nanos;
 use crate::name::RequestId;
 use crate::scenario::plan::{Lengths, Plan, Schedule};
@@ -92,6 +92,8 @@ pub struct Survey {
     pub per_phase: Vec<u64>,
     /// How they were found.
     pub basis: Basis,
+    /// Bad rows of the trace that are left out, of those that the run will read.
+    pub skipped: Skipped,
 }
 
 impl Survey {
@@ -105,15 +107,21 @@ impl Survey {
 /// mistake in the part of the trace that the run will read.
 pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
     let mut per_phase = vec![0; plan.phases.len()];
-    let times = match Times::of(plan) {
+    let mut times = match Times::of(plan) {
         Ok(times) => times,
-        Err(TrafficError::ClosedLoop) => return Ok(Survey { per_phase, basis: Basis::ClosedLoop }),
+        Err(TrafficError::ClosedLoop) => {
+            return Ok(Survey { per_phase, basis: Basis::ClosedLoop, skipped: Skipped::default() });
+        }
         Err(error) => return Err(error),
     };
-    for slot in times {
+    for slot in times.by_ref() {
         per_phase[plan.phase_at(slot?.at)] += 1;
     }
-    Ok(Survey { per_phase, basis: Basis::Exact })
+    let skipped = match &times.source {
+        Source::Trace { rows, .. } => rows.skipped().clone(),
+        _ => Skipped::default(),
+    };
+    Ok(Survey { per_phase, basis: Basis::Exact, skipped })
 }
 
 /// A place in the schedule, before it has a prompt.

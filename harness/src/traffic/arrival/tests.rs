@@ -150,3 +150,21 @@ fn users_have_no_schedule() {
     assert!(matches!(arrivals(&users), Err(TrafficError::ClosedLoop)));
     assert_eq!(survey(&users).expect("nothing to find").basis, Basis::ClosedLoop);
 }
+
+#[test]
+fn bad_rows_that_are_left_out_are_counted() {
+    let trace =
+        file(&format!("{HEADER}2023-11-16 18:00:00.0,3,4\r\nnoon,3,4\r\n2023-11-16 18:00:20.0,3,4\r\n"));
+    let source = trace::Source { bad_rows: trace::BadRows::Skip, ..trace::Source::new(trace.path()) };
+    let survey = survey(&plan(Schedule::Trace { trace: source, speed: 1.0 }, 7, &[8])).expect("readable");
+    assert_eq!((survey.total(), survey.skipped.rows), (1, 1));
+    assert!(survey.skipped.first.is_some_and(|first| first.starts_with("line 3: TIMESTAMP \"noon\"")));
+}
+
+#[test]
+fn a_trace_without_times_says_what_it_lacks() {
+    let trace = file("{\"input_tokens\": 5}\n");
+    let bare = plan(Schedule::Trace { trace: trace::Source::new(trace.path()), speed: 1.0 }, 7, &[8]);
+    let error = survey(&bare).expect_err("no times").to_string();
+    assert!(error.contains("has no times") && error.contains("at_s"), "{error}");
+}
