@@ -4,7 +4,7 @@
 //! end; a trace that ends before the run does is an error, never silence. [`survey`] and
 //! [`arrivals`] walk the same times, so that what is announced is what is sent.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
@@ -13,11 +13,11 @@ use rand_distr::{Distribution as _, Exp1};
 use super::TrafficError;
 use super::conversation::Prompt;
 use super::draw::{Purpose, stream};
-use super::prompt::{draw_lengths, prompt_of};
-use super::trace::{self, Row, Rows, Skipped};
+use super::prompt::{Prompts, Shape};
+use super::trace::{self, BLOCK_TOKENS, Row, Rows, Skipped};
 use crate::clock::Nanos;
 use crate::name::RequestId;
-use crate::scenario::plan::{Lengths, Plan, Schedule};
+use crate::scenario::plan::{Plan, Schedule};
 
 /// A request that the schedule wants sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +35,7 @@ pub struct Arrival {
 /// The arrivals of a run, made as they are asked for. Ends after an error.
 #[derive(Debug)]
 pub struct Arrivals {
-    seed: u64,
-    lengths: Lengths,
+    prompts: Prompts,
     times: Times,
     next: u64,
 }
@@ -47,7 +46,7 @@ pub struct Arrivals {
 /// is a closed loop; a bad row, or a trace that is too short, is found when it is reached (and by
 /// [`survey`] beforehand).
 pub fn arrivals(plan: &Plan) -> Result<Arrivals, TrafficError> {
-    Ok(Arrivals { seed: plan.seed, lengths: plan.traffic.lengths, times: Times::of(plan)?, next: 0 })
+    Ok(Arrivals { prompts: Prompts::of(plan)?, times: Times::of(plan)?, next: 0 })
 }
 
 impl Iterator for Arrivals {
@@ -60,19 +59,27 @@ impl Iterator for Arrivals {
         };
         let id = RequestId(self.next);
         self.next += 1;
-        let (input, output_tokens) = lengths(self.seed, id, slot.row.as_deref(), self.lengths);
-        Some(Ok(Arrival { id, at: slot.at, prompt: prompt_of(self.seed, id, input), output_tokens }))
+        let made = match &slot.row {
+            None => self.prompts.draw(id),
+            Some(row) => ask(&self.prompts, id, row),
+        };
+        Some(made.map(|(prompt, output_tokens)| Arrival { id, at: slot.at, prompt, output_tokens }))
     }
 }
 
-/// Tokens of the prompt and of the answer: the row's, and drawn where it has none.
-fn lengths(seed: u64, id: RequestId, row: Option<&Row>, lengths: Lengths) -> (u32, u32) {
-    let (input, output) = row.map_or((None, None), |row| (row.input_tokens, row.output_tokens));
-    if let (Some(input), Some(output)) = (input, output) {
-        return (input, output);
-    }
-    let drawn = draw_lengths(seed, id, lengths);
-    (input.unwrap_or(drawn.0), output.unwrap_or(drawn.1))
+/// The prompt and the tokens of the answer that a row says; what it does not say is drawn.
+fn ask(prompts: &Prompts, id: RequestId, row: &Row) -> Result<(Prompt, u32), TrafficError> {
+    let drawn = prompts.lengths(id);
+    let tokens = row.input_tokens.unwrap_or(drawn.0);
+    let shape = Shape { tokens, blocks: &row.hash_ids, block_tokens: BLOCK_TOKENS };
+    Ok((prompts.shaped(id, shape)?, row.output_tokens.unwrap_or(drawn.1)))
+}
+
+/// A row that no prompt may take the place of.
+fn as_it_is(path: &Path, line: u64) -> TrafficError {
+    let problem = "a request as it is, which this version reads and converts but can't send; \
+                   give `input_tokens` instead of `body`";
+    TrafficError::Row { path: path.to_owned(), line, problem: problem.into() }
 }
 
 /// How the counts of a [`Survey`] were found.
@@ -104,8 +111,9 @@ impl Survey {
 }
 
 /// Walks the whole schedule of `plan` once, without making prompts: counts arrivals, and finds every
-/// mistake in the part of the trace that the run will read.
+/// mistake in the part of the trace that the run will read, and in what prompts are made of.
 pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
+    Prompts::of(plan)?;
     let mut per_phase = vec![0; plan.phases.len()];
     let mut times = match Times::of(plan) {
         Ok(times) => times,
@@ -173,6 +181,9 @@ impl Times {
             Source::Trace { rows, path, speed, last } => match rows.next() {
                 Some(row) => {
                     let row = row?;
+                    if row.request.is_some() {
+                        return Err(as_it_is(path, row.line));
+                    }
                     let Some(at) = row.at else { return Err(TrafficError::NoTimes { path: path.clone() }) };
                     *last = Nanos((at.0 as f64 / *speed) as u64);
                     Ok(Slot { at: *last, row: Some(Box::new(row)) })

@@ -14,6 +14,10 @@ pub(super) enum Purpose {
     Lengths,
     /// Words of a request's prompt.
     Words,
+    /// Words of a block that prompts share.
+    Blocks,
+    /// Which line of a corpus a request takes.
+    Corpus,
     /// Places of rows in a bin of a rounded trace; a stream a bin.
     Spread,
 }
@@ -24,6 +28,8 @@ pub(super) fn stream(seed: u64, purpose: Purpose, item: u64) -> ChaCha8Rng {
         Purpose::Arrivals => *b"arrivals",
         Purpose::Lengths => *b"lengths.",
         Purpose::Words => *b"words...",
+        Purpose::Blocks => *b"blocks..",
+        Purpose::Corpus => *b"corpus..",
         Purpose::Spread => *b"spread..",
     };
     let mut key = [0; 32];

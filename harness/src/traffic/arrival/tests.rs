@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::*;
-use crate::scenario::plan::{Api, Entry, Length, Limits, Phase, Target, Traffic};
+use crate::scenario::plan::{Api, Entry, Length, Lengths, Limits, Phase, Target, Traffic};
 
 fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) -> Plan {
     let mut start = Nanos::ZERO;
@@ -27,11 +27,13 @@ fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) -> Plan {
             model: "sim".into(),
             entry: Entry::Url("http://127.0.0.1:1/v1".into()),
             key: None,
+            tokenizer: crate::scenario::plan::Tokenizer::Words,
         },
         nodes: Vec::new(),
         traffic: Traffic {
             schedule,
             lengths: Lengths { input: Length::Fixed(20), output: Length::Lognormal { mean: 50.0, sd: 30.0 } },
+            corpus: None,
             stream: true,
             limits: Limits {
                 in_flight: 10,
@@ -167,4 +169,28 @@ fn a_trace_without_times_says_what_it_lacks() {
     let bare = plan(Schedule::Trace { trace: trace::Source::new(trace.path()), speed: 1.0 }, 7, &[8]);
     let error = survey(&bare).expect_err("no times").to_string();
     assert!(error.contains("has no times") && error.contains("at_s"), "{error}");
+}
+
+#[test]
+fn rows_that_share_blocks_get_prompts_that_share_a_prefix() {
+    let trace = file(
+        "{\"at_s\": 0, \"input_tokens\": 1100, \"output_tokens\": 9, \"hash_ids\": [1, 2, 3]}\n\
+         {\"at_s\": 1, \"input_tokens\": 1100, \"hash_ids\": [1, 2, 4]}\n{\"at_s\": 9}\n",
+    );
+    let arrivals = all(&plan(Schedule::Trace { trace: trace::Source::new(trace.path()), speed: 1.0 }, 7, &[8]));
+    let text = |arrival: &Arrival| arrival.prompt.question().to_owned();
+    let (first, second) = (text(&arrivals[0]), text(&arrivals[1]));
+    let shared = first.bytes().zip(second.bytes()).take_while(|(a, b)| a == b).count();
+    let share = shared as f64 / first.len() as f64;
+    assert!((0.85..0.97).contains(&share), "1,024 of 1,100 tokens are shared: {share}");
+    assert_eq!(arrivals[0].output_tokens, 9);
+    assert!(arrivals[1].output_tokens >= 1, "drawn, since the row does not say");
+}
+
+#[test]
+fn a_request_as_it_is_is_not_replaced_by_another() {
+    let trace = file("{\"at_s\": 0, \"body\": {\"messages\": []}}\n");
+    let plan = plan(Schedule::Trace { trace: trace::Source::new(trace.path()), speed: 1.0 }, 7, &[8]);
+    let error = survey(&plan).expect_err("refused").to_string();
+    assert!(error.contains(", line 1: a request as it is"), "{error}");
 }
