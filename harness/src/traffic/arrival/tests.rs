@@ -177,7 +177,8 @@ fn rows_that_share_blocks_get_prompts_that_share_a_prefix() {
         "{\"at_s\": 0, \"input_tokens\": 1100, \"output_tokens\": 9, \"hash_ids\": [1, 2, 3]}\n\
          {\"at_s\": 1, \"input_tokens\": 1100, \"hash_ids\": [1, 2, 4]}\n{\"at_s\": 9}\n",
     );
-    let arrivals = all(&plan(Schedule::Trace { trace: trace::Source::new(trace.path()), speed: 1.0 }, 7, &[8]));
+    let arrivals =
+        all(&plan(Schedule::Trace { trace: trace::Source::new(trace.path()), speed: 1.0 }, 7, &[8]));
     let text = |arrival: &Arrival| arrival.prompt.question().to_owned();
     let (first, second) = (text(&arrivals[0]), text(&arrivals[1]));
     let shared = first.bytes().zip(second.bytes()).take_while(|(a, b)| a == b).count();
