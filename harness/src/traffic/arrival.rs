@@ -4,7 +4,7 @@
 //! end; a trace that ends before the run does is an error, never silence. [`survey`] and
 //! [`arrivals`] walk the same times, so that what is announced is what is sent.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
@@ -14,7 +14,7 @@ use super::TrafficError;
 use super::conversation::Prompt;
 use super::draw::{Purpose, stream};
 use super::prompt::{Prompts, read_request};
-use super::trace::{self, Row, Rows};
+use super::trace::{self, Row, Rows, Skipped};
 use crate::clock::Nanos;
 use crate::name::RequestId;
 use crate::scenario::plan::{Plan, Schedule};
@@ -36,8 +36,6 @@ pub struct Arrival {
 #[derive(Debug)]
 pub struct Arrivals {
     prompts: Prompts,
-    /// The trace's path, for errors; empty where there is none.
-    trace: PathBuf,
     times: Times,
     next: u64,
 }
@@ -48,15 +46,7 @@ pub struct Arrivals {
 /// is a closed loop; a bad row, or a trace that is too short, is found when it is reached (and by
 /// [`survey`] beforehand).
 pub fn arrivals(plan: &Plan) -> Result<Arrivals, TrafficError> {
-    Ok(Arrivals { prompts: Prompts::of(plan)?, trace: trace_of(plan), times: Times::of(plan)?, next: 0 })
-}
-
-/// The trace's path, for errors; empty where there is none.
-fn trace_of(plan: &Plan) -> PathBuf {
-    match &plan.traffic.schedule {
-        Schedule::Trace { trace, .. } => trace.path.clone(),
-        _ => PathBuf::new(),
-    }
+    Ok(Arrivals { prompts: Prompts::of(plan)?, times: Times::of(plan)?, next: 0 })
 }
 
 impl Iterator for Arrivals {
@@ -69,9 +59,9 @@ impl Iterator for Arrivals {
         };
         let id = RequestId(self.next);
         self.next += 1;
-        let made = match slot.row.as_deref() {
+        let made = match &slot.row {
             None => self.prompts.draw(id),
-            Some(row) => self.prompts.of_row(id, row, &self.trace),
+            Some(row) => self.prompts.of_row(id, row, self.times.trace()),
         };
         Some(made.map(|(prompt, output_tokens)| Arrival { id, at: slot.at, prompt, output_tokens }))
     }
@@ -94,6 +84,8 @@ pub struct Survey {
     pub per_phase: Vec<u64>,
     /// How they were found.
     pub basis: Basis,
+    /// Bad rows of the trace that are left out, of those that the run will read.
+    pub skipped: Skipped,
 }
 
 impl Survey {
@@ -103,27 +95,26 @@ impl Survey {
     }
 }
 
-/// Walks the whole schedule of `plan` once, without writing prompts: counts arrivals, and finds every
+/// Walks the whole schedule of `plan` once, without making prompts: counts arrivals, and finds every
 /// mistake in the part of the trace that the run will read, and in what prompts are made of.
 pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
     Prompts::of(plan)?;
     let mut per_phase = vec![0; plan.phases.len()];
-    let times = match Times::of(plan) {
+    let mut times = match Times::of(plan) {
         Ok(times) => times,
-        Err(TrafficError::ClosedLoop) => return Ok(Survey { per_phase, basis: Basis::ClosedLoop }),
+        Err(TrafficError::ClosedLoop) => {
+            return Ok(Survey { per_phase, basis: Basis::ClosedLoop, skipped: Skipped::default() });
+        }
         Err(error) => return Err(error),
     };
-    let trace = trace_of(plan);
-    for slot in times {
-        let slot = slot?;
-        if let Some(row) = &slot.row
-            && let Some(request) = &row.request
-        {
-            read_request(request, row, &trace)?;
-        }
-        per_phase[plan.phase_at(slot.at)] += 1;
+    for slot in times.by_ref() {
+        per_phase[plan.phase_at(slot?.at)] += 1;
     }
-    Ok(Survey { per_phase, basis: Basis::Exact })
+    let skipped = match &times.source {
+        Source::Trace { rows, .. } => rows.skipped().clone(),
+        _ => Skipped::default(),
+    };
+    Ok(Survey { per_phase, basis: Basis::Exact, skipped })
 }
 
 /// A place in the schedule, before it has a prompt.
@@ -169,12 +160,24 @@ impl Times {
         Ok(Self { end: plan.end(), source, over: false })
     }
 
+    /// The trace's path, for errors; empty where there is none.
+    fn trace(&self) -> &Path {
+        match &self.source {
+            Source::Trace { path, .. } => path,
+            _ => Path::new(""),
+        }
+    }
+
     /// The next place in the schedule, whether or not the run has ended by then.
     fn advance(&mut self) -> Result<Slot, TrafficError> {
         match &mut self.source {
             Source::Trace { rows, path, speed, last } => match rows.next() {
                 Some(row) => {
                     let row = row?;
+                    if let Some(request) = &row.request {
+                        // So that a survey finds what can't be asked.
+                        read_request(request, &row, path)?;
+                    }
                     let Some(at) = row.at else { return Err(TrafficError::NoTimes { path: path.clone() }) };
                     *last = Nanos((at.0 as f64 / *speed) as u64);
                     Ok(Slot { at: *last, row: Some(Box::new(row)) })

@@ -53,8 +53,8 @@ pub enum TrafficError {
     },
     /// The trace has no times, and nothing else says when its requests are sent.
     #[error(
-        "the trace {} has no times: say when its requests are sent, with `arrivals = {{ poisson = \"20/s\" }}` \
-         or `users` beside `trace`", path.display(),
+        "the trace {} has no times, and a trace is replayed by its times: give each row one (`at_s`, in \
+         seconds, in the format `squall`)", path.display(),
     )]
     NoTimes {
         /// The trace.

@@ -154,20 +154,54 @@ fn users_have_no_schedule() {
 }
 
 #[test]
-fn rows_with_equal_hash_ids_begin_alike_and_requests_are_asked_as_they_are() {
-    let row = |ms: u32, ids: &str| {
-        format!(
-            "{{\"timestamp\": {ms}, \"input_length\": 1500, \"output_length\": 5, \"hash_ids\": {ids}}}\n"
-        )
-    };
-    let trace = file(&(row(0, "[1, 2, 3]") + &row(100, "[1, 2, 4]") + &row(2_000, "[1, 2, 3]")));
+fn bad_rows_that_are_left_out_are_counted() {
+    let trace =
+        file(&format!("{HEADER}2023-11-16 18:00:00.0,3,4\r\nnoon,3,4\r\n2023-11-16 18:00:20.0,3,4\r\n"));
+    let source = trace::Source { bad_rows: trace::BadRows::Skip, ..trace::Source::new(trace.path()) };
+    let survey = survey(&plan(Schedule::Trace { trace: source, speed: 1.0 }, 7, &[8])).expect("readable");
+    assert_eq!((survey.total(), survey.skipped.rows), (1, 1));
+    assert!(survey.skipped.first.is_some_and(|first| first.starts_with("line 3: TIMESTAMP \"noon\"")));
+}
+
+#[test]
+fn a_trace_without_times_says_what_it_lacks() {
+    let trace = file("{\"input_tokens\": 5}\n");
+    let bare = plan(Schedule::Trace { trace: trace::Source::new(trace.path()), speed: 1.0 }, 7, &[8]);
+    let error = survey(&bare).expect_err("no times").to_string();
+    assert!(error.contains("has no times") && error.contains("at_s"), "{error}");
+}
+
+#[test]
+fn rows_that_share_blocks_get_prompts_that_share_a_prefix() {
+    let trace = file(
+        "{\"at_s\": 0, \"input_tokens\": 1100, \"output_tokens\": 9, \"hash_ids\": [1, 2, 3]}\n\
+         {\"at_s\": 1, \"input_tokens\": 1100, \"hash_ids\": [1, 2, 4]}\n{\"at_s\": 9}\n",
+    );
+    let arrivals =
+        all(&plan(Schedule::Trace { trace: trace::Source::new(trace.path()), speed: 1.0 }, 7, &[8]));
+    let text = |arrival: &Arrival| arrival.prompt.question().to_owned();
+    let (first, second) = (text(&arrivals[0]), text(&arrivals[1]));
+    let shared = first.bytes().zip(second.bytes()).take_while(|(a, b)| a == b).count();
+    let share = shared as f64 / first.len() as f64;
+    assert!((0.85..0.97).contains(&share), "1,024 of 1,100 tokens are shared: {share}");
+    assert_eq!(arrivals[0].output_tokens, 9);
+    assert!(arrivals[1].output_tokens >= 1, "drawn, since the row does not say");
+}
+
+#[test]
+fn a_request_as_it_is_keeps_its_messages_and_one_that_asks_nothing_is_named() {
+    let trace_of =
+        |body: &str| file(&format!("{{\"at_s\": 0, \"body\": {body}}}\n{{\"at_s\": 9, \"body\": {body}}}\n"));
     let plan_of =
-        |path: &Path| plan(Schedule::Trace { trace: trace::Source::new(path), speed: 1.0 }, 7, &[1]);
-    let sent = all(&plan_of(trace.path()));
-    let (one, other) = (sent[0].prompt.question(), sent[1].prompt.question());
-    let tokens: Vec<Vec<u32>> = [one, other].map(crate::tokens::words::encode).into();
-    assert_eq!([tokens[0].len(), tokens[1].len()], [1_500, 1_500]);
-    let common = tokens[0].iter().zip(&tokens[1]).take_while(|(a, b)| a == b).count();
-    assert!((1_024..1_028).contains(&common), "{common}");
-    assert_eq!(sent[0].output_tokens, 5);
+        |path: &Path| plan(Schedule::Trace { trace: trace::Source::new(path), speed: 1.0 }, 7, &[8]);
+    let good = trace_of(
+        "{\"messages\": [{\"role\": \"system\", \"content\": \"be brief\"}, {\"role\": \"user\", \"content\": \"hi\"}]}",
+    );
+    let sent = all(&plan_of(good.path()));
+    let prompt = &sent[0].prompt;
+    assert_eq!(prompt.conversation.messages()[0].text, "be brief");
+    assert_eq!(prompt.question(), "hi\n\n(ref sq-7-0)");
+    let bad = trace_of("{\"messages\": []}");
+    let error = survey(&plan_of(bad.path())).expect_err("refused").to_string();
+    assert!(error.contains(", line 1: ") && error.contains("no user message"), "{error}");
 }

@@ -85,10 +85,10 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    /// Makes the file at `path`, or empties it.
-    pub(super) fn create(path: &Path) -> io::Result<Self> {
+    /// Makes the file at `path`, or empties it, compressed as the name `like` says.
+    pub(super) fn create(path: &Path, like: &Path) -> io::Result<Self> {
         let file = BufWriter::with_capacity(BUFFER, File::create(path)?);
-        Ok(match Compression::of(path) {
+        Ok(match Compression::of(like) {
             Compression::None => Self::Plain(file),
             Compression::Gzip => Self::Gzip(GzEncoder::new(file, Level::default())),
             Compression::Zstd => Self::Zstd(zstd::Encoder::new(file, ZSTD_LEVEL)?),

@@ -8,9 +8,11 @@
 
 mod azure;
 mod burst_gpt;
+mod distinct;
 mod fields;
 mod file;
 mod format;
+mod info;
 mod json;
 mod lines;
 mod mooncake;
@@ -18,6 +20,7 @@ mod openai_batch;
 mod row;
 mod spread;
 mod squall;
+mod synth;
 mod write;
 
 use std::fmt;
@@ -33,8 +36,10 @@ use lines::Lines;
 use row::Fields;
 
 pub use format::Format;
+pub use info::{Info, Lengths, Prefixes, Times, info};
 pub use row::{AsIs, BLOCK_TOKENS, Row};
 pub use spread::{Rows, Spread};
+pub use synth::{SharedPrefixes, Synth};
 pub use write::{WriteError, Writer};
 
 /// A trace's file and how to read it.
@@ -79,7 +84,7 @@ pub struct Skipped {
 
 /// Whether a trace's rows have times, as its first row says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Times {
+enum Timed {
     /// No row has been read.
     Unknown,
     Absent,
@@ -112,7 +117,7 @@ pub struct Trace<R = Box<dyn BufRead + Send>> {
     parser: Parser,
     bad_rows: BadRows,
     skipped: Skipped,
-    times: Times,
+    times: Timed,
     last: i128,
     broken: bool,
 }
@@ -156,7 +161,7 @@ impl<R: BufRead> Trace<R> {
             parser,
             bad_rows,
             skipped: Skipped::default(),
-            times: Times::Unknown,
+            times: Timed::Unknown,
             last: i128::MIN,
             broken: false,
         })
@@ -174,7 +179,7 @@ impl<R: BufRead> Trace<R> {
 
     /// No row has been read so far.
     pub fn is_empty(&self) -> bool {
-        self.times == Times::Unknown
+        self.times == Timed::Unknown
     }
 
     /// Its file, for messages.
@@ -196,17 +201,17 @@ impl<R: BufRead> Trace<R> {
     /// Places a row in the run's time.
     fn place(&mut self, fields: Fields) -> Result<Row, String> {
         let at = match (self.times, fields.time) {
-            (Times::Unknown, Some(time)) => {
-                self.times = Times::From(time);
+            (Timed::Unknown, Some(time)) => {
+                self.times = Timed::From(time);
                 Some(Nanos::ZERO)
             }
-            (Times::From(first), Some(time)) => Some(self.offset(first, time)?),
-            (Times::Unknown | Times::Absent, None) => {
-                self.times = Times::Absent;
+            (Timed::From(first), Some(time)) => Some(self.offset(first, time)?),
+            (Timed::Unknown | Timed::Absent, None) => {
+                self.times = Timed::Absent;
                 None
             }
-            (Times::From(_), None) => return Err("no time, though the rows above have one".into()),
-            (Times::Absent, Some(_)) => return Err("a time, though the rows above have none".into()),
+            (Timed::From(_), None) => return Err("no time, though the rows above have one".into()),
+            (Timed::Absent, Some(_)) => return Err("a time, though the rows above have none".into()),
         };
         self.last = fields.time.unwrap_or(self.last);
         let Fields { time: _, input_tokens, output_tokens, hash_ids, session, request } = fields;

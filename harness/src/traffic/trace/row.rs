@@ -28,6 +28,15 @@ pub struct Row {
     pub line: u64,
 }
 
+impl Row {
+    /// The same row at the whole millisecond before its time.
+    #[must_use]
+    pub fn at_whole_ms(self) -> Self {
+        let at = self.at.map(|at| Nanos(at.0 - at.0 % 1_000_000));
+        Self { at, ..self }
+    }
+}
+
 /// A request as it is to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AsIs {

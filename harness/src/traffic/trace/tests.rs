@@ -248,7 +248,7 @@ fn compressed_traces_are_the_same_traces() {
     let text = std::fs::read(fixture("azure_2023_code.csv")).expect("there");
     for name in ["t.csv.gz", "t.csv.zst", "t.csv"] {
         let path = folder.path().join(name);
-        let mut sink = file::Sink::create(&path).expect("made");
+        let mut sink = file::Sink::create(&path, &path).expect("made");
         sink.write_all(&text).and_then(|()| sink.finish()).expect("written");
         let trace = Trace::open(&Source::new(&path)).expect("opens");
         assert_eq!(trace.collect::<Result<Vec<_>, _>>().expect("valid"), want, "{name}");
@@ -261,7 +261,7 @@ fn compressed_traces_are_the_same_traces() {
         let path = folder.path().join(name);
         let mut both = Vec::new();
         for part in [&text[..half], &text[half..]] {
-            let mut sink = file::Sink::create(&path).expect("made");
+            let mut sink = file::Sink::create(&path, &path).expect("made");
             sink.write_all(part).and_then(|()| sink.finish()).expect("written");
             both.extend(std::fs::read(&path).expect("there"));
         }

@@ -4,6 +4,7 @@
 //! silence.
 
 use std::fmt;
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -40,12 +41,24 @@ pub enum WriteError {
     Unsupported(Format),
 }
 
-/// A trace that is being written. Without [`Writer::finish`] its end is missing.
+/// A trace that is being written, beside its place: it appears there whole, by [`Writer::finish`], or not
+/// at all.
 pub struct Writer {
     path: PathBuf,
+    beside: Beside,
     format: Format,
     sink: Sink,
     line: Vec<u8>,
+}
+
+/// A file that goes when it is dropped.
+struct Beside(PathBuf);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // What was moved to its place is gone from here, and that is well.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 impl fmt::Debug for Writer {
@@ -58,14 +71,18 @@ impl fmt::Debug for Writer {
 }
 
 impl Writer {
-    /// Makes the file at `path`, compressed as its name says, or empties it.
+    /// Begins the file at `path`, compressed as its name says.
     pub fn create(path: &Path, format: Format) -> Result<Self, WriteError> {
         if matches!(format, Format::BurstGpt | Format::OpenaiBatch) {
             return Err(WriteError::Unsupported(format));
         }
         let unwritable = |source| WriteError::Unwritable { path: path.to_owned(), source };
-        let sink = Sink::create(path).map_err(unwritable)?;
-        let mut writer = Self { path: path.to_owned(), format, sink, line: Vec::new() };
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".part");
+        let beside = path.with_file_name(name);
+        let sink = Sink::create(&beside, path).map_err(unwritable)?;
+        let beside = Beside(beside);
+        let mut writer = Self { path: path.to_owned(), beside, format, sink, line: Vec::new() };
         if format == Format::Azure {
             writer.line = format!("{},{},{}\n", azure::TIME, azure::INPUT, azure::OUTPUT).into_bytes();
             writer.put()?;
@@ -88,10 +105,11 @@ impl Writer {
         self.put()
     }
 
-    /// Writes what is left.
+    /// Writes what is left, and puts the file in its place, where it replaces what is there.
     pub fn finish(self) -> Result<(), WriteError> {
-        let Self { path, sink, .. } = self;
-        sink.finish().map_err(|source| WriteError::Unwritable { path, source })
+        let Self { path, beside, sink, .. } = self;
+        let moved = sink.finish().and_then(|()| fs::rename(&beside.0, &path));
+        moved.map_err(|source| WriteError::Unwritable { path, source })
     }
 
     fn put(&mut self) -> Result<(), WriteError> {
