@@ -4,6 +4,7 @@ mod apis;
 mod author;
 mod catalogue;
 mod determinism;
+mod fuzz;
 mod interface;
 mod load;
 mod nodes_and_rates;
