@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod exit;
 mod limits;
+mod load;
 mod plugin;
 mod progress;
 mod reaper;
@@ -24,7 +25,8 @@ use squall::scenario::ScenarioError;
 #[derive(Debug, Parser)]
 #[command(name = "squall", version, about, propagate_version = true)]
 #[command(after_help = "Begin with:
-  squall run scenarios/quickstart.toml")]
+  squall run scenarios/quickstart.toml
+  squall load http://127.0.0.1:8000 --rate 20/s --for 60s --model M")]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -33,6 +35,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Run(run::Args),
+    Load(Box<load::Args>),
     Check(check::Args),
     Plugin(plugin::Args),
     Schema(schema::Args),
@@ -48,6 +51,7 @@ enum Verb {
 pub(crate) fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Run(args) => run::run(&args),
+        Verb::Load(args) => load::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Plugin(args) => plugin::run(&args),
         Verb::Schema(args) => schema::run(&args),

@@ -62,8 +62,11 @@ impl Pacer {
     fn pace(self, arrivals: Arrivals) -> Result<(), LoadError> {
         wake_exactly();
         let most = u64::from(self.session.plan.traffic.limits.in_flight);
+        let requests = self.session.plan.traffic.limits.requests;
+        let mut arrived = 0;
         for arrival in arrivals {
             let arrival = arrival?;
+            arrived += 1;
             let ask = self.session.ask(arrival.id, arrival.at, &arrival.prompt, arrival.output_tokens)?;
             if !self.wait_until(arrival.at) {
                 break;
@@ -80,8 +83,11 @@ impl Pacer {
             };
             self.requests.spawn_on(request, &self.runtime);
         }
-        // The last phase lasts as long as it says, also when nothing arrives any more: a node may have to come back.
-        self.wait_until(self.session.plan.end());
+        // The last phase lasts as long as it says, also when nothing arrives any more: a node may have to come
+        // back. A run that was to have so many requests is over with them.
+        if requests != Some(arrived) {
+            self.wait_until(self.session.plan.end());
+        }
         Ok(())
     }
 

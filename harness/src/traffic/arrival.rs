@@ -38,21 +38,31 @@ pub struct Arrivals {
     lengths: Lengths,
     times: Times,
     next: u64,
+    most: u64,
 }
 
-/// The arrivals of `plan`, from its start to its end.
+/// The arrivals of `plan`, from its start to its end, or until there are as many as it may have.
 ///
 /// Fails at once when the trace can't be opened, has a bad header or no rows, or when the schedule
 /// is a closed loop; a bad row, or a trace that is too short, is found when it is reached (and by
 /// [`survey`] beforehand).
 pub fn arrivals(plan: &Plan) -> Result<Arrivals, TrafficError> {
-    Ok(Arrivals { seed: plan.seed, lengths: plan.traffic.lengths, times: Times::of(plan)?, next: 0 })
+    let (times, most) = (Times::of(plan)?, most(plan));
+    Ok(Arrivals { seed: plan.seed, lengths: plan.traffic.lengths, times, next: 0, most })
+}
+
+/// As many requests as the plan may have.
+fn most(plan: &Plan) -> u64 {
+    plan.traffic.limits.requests.unwrap_or(u64::MAX)
 }
 
 impl Iterator for Arrivals {
     type Item = Result<Arrival, TrafficError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if self.next >= self.most {
+            return None;
+        }
         let slot = match self.times.next()? {
             Ok(slot) => slot,
             Err(error) => return Some(Err(error)),
@@ -99,7 +109,7 @@ pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
         Err(TrafficError::ClosedLoop) => return Ok(Survey { per_phase, basis: Basis::ClosedLoop }),
         Err(error) => return Err(error),
     };
-    for slot in times {
+    for slot in times.take(usize::try_from(most(plan)).unwrap_or(usize::MAX)) {
         per_phase[plan.phase_at(slot?.at)] += 1;
     }
     Ok(Survey { per_phase, basis: Basis::Exact })

@@ -71,7 +71,7 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
     };
     let verdict = found.verdict();
     let reasons = found.reasons(&view, verdict);
-    let phases = phases(plan, recorded);
+    let phases = phases(plan, recorded, evidence.duration);
     Report {
         schema: SCHEMA,
         scenario: ScenarioInfo {
@@ -138,13 +138,15 @@ fn nothing_worked(view: &View<'_>) -> Option<String> {
     Some(format!("not one of {} succeeded: {ends}", text::count(sent, "request")))
 }
 
-fn phases(plan: &Plan, recorded: &Recorded) -> Vec<Phase> {
+fn phases(plan: &Plan, recorded: &Recorded, duration: Nanos) -> Vec<Phase> {
     let phases = plan.phases.iter().enumerate();
+    // A run of so many requests is over with them, whatever its phases would have had to come.
+    let over = plan.traffic.limits.requests.map_or(Nanos(u64::MAX), |_| duration);
     phases
         .map(|(index, phase)| Phase {
             name: phase.name.clone(),
-            start_s: phase.start.as_secs_f64(),
-            end_s: phase.end().as_secs_f64(),
+            start_s: phase.start.min(over).as_secs_f64(),
+            end_s: phase.end().min(over).as_secs_f64(),
             warmup: phase.warmup,
             counts: Counts {
                 scheduled: recorded.scheduled.get(index).copied().unwrap_or_default(),

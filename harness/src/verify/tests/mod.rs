@@ -287,7 +287,14 @@ fn plan() -> Plan {
             schedule: Schedule::Constant(20.0),
             lengths: Lengths { input: Length::Fixed(1), output: Length::Fixed(44) },
             stream: true,
-            limits: Limits { in_flight: 100, connect: limit, first_token: limit, idle: limit, total: limit },
+            limits: Limits {
+                in_flight: 100,
+                requests: None,
+                connect: limit,
+                first_token: limit,
+                idle: limit,
+                total: limit,
+            },
         },
         phases: vec![phase("steady", 0.0), phase("storm", 20.0), phase("recovery", 40.0)],
         faults: vec![FaultPlan {
