@@ -12,8 +12,9 @@ use rand_distr::{Distribution as _, Exp1};
 
 use super::TrafficError;
 use super::azure::AzureTrace;
+use super::conversation::Prompt;
 use super::draw::{Purpose, stream};
-use super::prompt::{Prompt, draw_lengths, prompt_of};
+use super::prompt::{draw_lengths, prompt_of};
 use crate::clock::Nanos;
 use crate::name::RequestId;
 use crate::scenario::plan::{Lengths, Plan, Schedule};
