@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod author;
+pub mod calibration;
 pub mod clock;
 pub mod correlation;
 pub mod fault;

@@ -7,7 +7,7 @@
 use std::io::{self, Write as _};
 
 use anyhow::bail;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use squall::scenario::plan::{Entry, Plan, Schedule};
 
 /// Descriptors beside connections: ledgers, logs, pipes to processes, the runtime, listeners.
@@ -21,6 +21,11 @@ pub(crate) fn raise_open_files() -> io::Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     Ok(setrlimit(Resource::Nofile, limit)?)
+}
+
+/// How many files this process may open; none where there is no limit.
+pub(crate) fn open_files() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
 }
 
 /// Raises what may be raised, then holds the limits against what `plan` may need: says on stderr what may
@@ -79,9 +84,8 @@ struct Have {
 
 impl Have {
     fn now() -> Self {
-        let Rlimit { current, .. } = getrlimit(Resource::Nofile);
         let ports = std::fs::read_to_string(PORT_RANGE).ok();
-        Self { descriptors: current, ports: ports.as_deref().and_then(range) }
+        Self { descriptors: open_files(), ports: ports.as_deref().and_then(range) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line: one file a verb. What was typed ends here; the library takes what it means.
 
+mod calibrate;
 mod check;
 mod completions;
 mod exit;
@@ -36,6 +37,7 @@ struct Cli {
 enum Verb {
     Run(run::Args),
     Load(Box<load::Args>),
+    Calibrate(calibrate::Args),
     Check(check::Args),
     Plugin(plugin::Args),
     Schema(schema::Args),
@@ -52,6 +54,7 @@ pub(crate) fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Run(args) => run::run(&args),
         Verb::Load(args) => load::run(&args),
+        Verb::Calibrate(args) => calibrate::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Plugin(args) => plugin::run(&args),
         Verb::Schema(args) => schema::run(&args),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use jiff::ZonedDateTime;
+use squall::calibration::{self, Calibration, Found};
 use squall::run::{Abort, Options, RunError};
 use squall::scenario::{self, plan::Plan};
 use squall_report::{Report, Verdict};
@@ -81,6 +82,7 @@ pub(crate) fn carry_out(plan: Plan, carry: Carry<'_>) -> anyhow::Result<Exit> {
         command: carry.command,
         started_at: now.timestamp().to_string(),
         dir: carry.out.map_or_else(|| default_folder(carry.stem, &now), Path::to_owned),
+        calibration: calibration(),
     };
     limits::check(&plan)?;
     let abort = Abort::new();
@@ -100,6 +102,19 @@ pub(crate) fn carry_out(plan: Plan, carry: Carry<'_>) -> anyhow::Result<Exit> {
             Ok(Exit::Inconclusive)
         }
         Err(error) => Err(without_bare_folder(error, &options.dir)),
+    }
+}
+
+/// What this machine was measured to carry. One that says nothing of it is told of, and not used.
+fn calibration() -> Option<Calibration> {
+    match calibration::find(&calibration::default_path().ok()?) {
+        Found::Known(known) => Some(*known),
+        Found::Nothing => None,
+        Found::Stale(why) => {
+            // Nothing is left to tell when stderr is closed.
+            let _ = writeln!(anstream::stderr(), "warning: not calibrated: {why}");
+            None
+        }
     }
 }
 
@@ -164,7 +179,7 @@ pub(crate) fn shell_word(word: &str) -> String {
 
 /// The first signal (Ctrl-C, SIGTERM, SIGHUP) ends the run cleanly, the second at once: the reaper
 /// then ends what is left.
-fn end_on_signal(abort: &Abort) -> anyhow::Result<()> {
+pub(crate) fn end_on_signal(abort: &Abort) -> anyhow::Result<()> {
     let abort = abort.clone();
     let before = AtomicBool::new(false);
     ctrlc::set_handler(move || {

@@ -175,7 +175,7 @@ impl Tables {
         &mut self,
         row: &RequestRow,
         gaps: &[u32],
-        mut interval: impl FnMut(Metric, Duration),
+        mut interval: impl FnMut(Metric, Clock, Duration),
     ) {
         let phase = self.phase_at(row.intended_ns);
         let counts = &mut self.counts[phase];
@@ -192,9 +192,7 @@ impl Tables {
         }
         for (metric, clock, latency) in samples(row) {
             self.cell(phase, row.cohort, metric, clock).record(latency);
-            if clock != Clock::Sent {
-                interval(metric, latency);
-            }
+            interval(metric, clock, latency);
         }
         if ok && let Some(first) = row.first_content_ns {
             self.live[phase].record(first - row.intended_ns);
@@ -206,7 +204,7 @@ impl Tables {
             for gap in gaps {
                 let gap = Duration::from_nanos(u64::from(*gap));
                 cell.record(gap);
-                interval(Metric::Itl, gap);
+                interval(Metric::Itl, Clock::Stream, gap);
             }
             self.objectives(phase, gaps);
         }

@@ -16,7 +16,7 @@ mod tests;
 mod text;
 mod view;
 
-use squall_report::{Client, Counts, Fault, Lag, Phase, Report, SCHEMA, ScenarioInfo};
+use squall_report::{Calibration, Client, Counts, Fault, Lag, Peak, Phase, Report, SCHEMA, ScenarioInfo};
 
 use crate::clock::Nanos;
 use crate::record::{Facts, Recorded};
@@ -48,6 +48,12 @@ pub struct Evidence {
     pub peak_rss_bytes: u64,
     /// How much later than scheduled requests were sent.
     pub lag: Lag,
+    /// How late a task of the client's runtime woke.
+    pub stall: Lag,
+    /// The most that the client carried.
+    pub peak: Peak,
+    /// What the machine was measured to carry, where that is known, and what the run went beyond.
+    pub calibration: Option<Calibration>,
     /// Why the client could not keep to its schedule, if it could not.
     pub saturated: Option<String>,
     /// What each fault did, in the plan's order.
@@ -93,7 +99,10 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
         fault_log_digest: recorded.fault_log_digest.clone(),
         client: Client {
             dispatch_lag_us: evidence.lag,
+            runtime_stall_us: evidence.stall,
             saturated: evidence.saturated.is_some(),
+            peak: evidence.peak,
+            calibration: evidence.calibration,
             cpu_s: evidence.cpu_s,
             peak_rss_bytes: evidence.peak_rss_bytes,
         },
@@ -125,7 +134,11 @@ fn untrusted(plan: &Plan, evidence: &Evidence) -> Vec<String> {
     let saturated = evidence.saturated.iter().map(|why| {
         format!("the load generator was saturated, so that its figures say nothing of the service: {why}")
     });
-    trapped.into_iter().chain(aborted).chain(saturated).collect()
+    let beyond =
+        evidence.calibration.iter().flat_map(|calibration| &calibration.exceeded).map(|why| {
+            format!("the load went beyond what this machine's client was measured to carry: {why}")
+        });
+    trapped.into_iter().chain(aborted).chain(saturated).chain(beyond).collect()
 }
 
 /// Says so when not one of the requests succeeded.

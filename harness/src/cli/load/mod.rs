@@ -163,7 +163,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
         Carry {
             stem: "load",
             out: args.out.as_deref(),
-            command: command_line(),
+            command: command_line(std::env::args()),
             json: args.json,
             quiet: args.quiet,
         },
@@ -206,8 +206,32 @@ fn write(text: &str, file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The command line that repeats the run, as a shell takes it. No flag holds a secret.
-fn command_line() -> String {
-    let words = std::env::args().skip(1).map(|word| run::shell_word(&word));
-    std::iter::once("squall".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+/// The command line that repeats the run, as a shell takes it. No flag holds a secret, and the run's folder
+/// is left out: it holds this run.
+fn command_line(words: impl Iterator<Item = String>) -> String {
+    let mut command = "squall".to_owned();
+    let mut words = words.skip(1);
+    while let Some(word) = words.next() {
+        if word == "--out" || word == "-o" {
+            words.next();
+        } else if !word.starts_with("--out=") {
+            command.push(' ');
+            command.push_str(&run::shell_word(&word));
+        }
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_repeats_a_run_is_quoted_and_goes_to_a_new_folder() {
+        for out in [&["--out", "runs/a"][..], &["-o", "runs/a"], &["--out=runs/a"]] {
+            let typed = [&["/bin/squall", "load", "http://h:1"], out, &["--slo", "p95(ttft) <= 1s"]].concat();
+            let command = command_line(typed.iter().map(ToString::to_string));
+            assert_eq!(command, "squall load http://h:1 --slo 'p95(ttft) <= 1s'");
+        }
+    }
 }

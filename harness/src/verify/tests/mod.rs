@@ -11,7 +11,7 @@ mod verdict;
 
 use std::time::Duration;
 
-use squall_report::{Check, Cohort, Counts, Fault, Invariant, Lag, Metric, Outcome, Report, Verdict};
+use squall_report::{Check, Cohort, Counts, Fault, Invariant, Lag, Metric, Outcome, Peak, Report, Verdict};
 
 use super::{Evidence, judge};
 use crate::clock::Nanos;
@@ -248,6 +248,9 @@ fn evidence() -> Evidence {
         cpu_s: 1.0,
         peak_rss_bytes: 1,
         lag: Lag::default(),
+        stall: Lag::default(),
+        peak: Peak::default(),
+        calibration: None,
         saturated: None,
         faults: vec![fault],
     }
