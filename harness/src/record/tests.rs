@@ -212,8 +212,18 @@ fn the_histogram_log_is_read_by_its_own_format() -> Result<(), Box<dyn std::erro
         }
     }
     tags.sort();
-    let known =
-        ["dispatch_lag", "e2e", "e2e_sent", "itl", "runtime_stall", "tpot", "ttfb", "ttfb_sent", "ttft", "ttft_sent"];
+    let known = [
+        "dispatch_lag",
+        "e2e",
+        "e2e_sent",
+        "itl",
+        "runtime_stall",
+        "tpot",
+        "ttfb",
+        "ttfb_sent",
+        "ttft",
+        "ttft_sent",
+    ];
     assert_eq!(tags, known);
     for tag in known {
         assert!(folder.path().join(format!("percentiles/{tag}.hgrm")).exists(), "{tag}");
