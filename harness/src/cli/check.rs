@@ -278,7 +278,10 @@ fn load(plan: &Plan) -> String {
         }
     };
     let stream = if plan.traffic.stream { "streams" } else { "no streams" };
-    format!("{schedule}; {stream}, at most {} in flight", plan.traffic.limits.in_flight)
+    let limits = plan.traffic.limits;
+    let requests =
+        limits.requests.map_or_else(String::new, |requests| format!(", {requests} requests in all"));
+    format!("{schedule}; {stream}, at most {} in flight{requests}", limits.in_flight)
 }
 
 fn length(length: Length) -> String {
