@@ -58,6 +58,15 @@ impl Bench {
     }
 }
 
+/// The run was carried out and nothing failed. On a busy machine the client may say that it was late: then
+/// the verdict is not the service's.
+fn ran(bench: &Bench, output: &Output) -> Result<Value> {
+    let report = bench.report()?;
+    let expected = if report["client"]["saturated"] == true { 3 } else { 0 };
+    assert_eq!(output.status.code(), Some(expected), "{}", text(output));
+    Ok(report)
+}
+
 fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
@@ -71,9 +80,8 @@ fn a_rate_on_a_url_leaves_the_same_as_a_scenario() -> Result {
     let bench = Bench::new()?;
     let output =
         bench.load("", "--rate 100 --for 2 --output-tokens 5 --input-tokens 20 --slo p90(ttft)<=20s")?;
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-    let report = bench.report()?;
-    assert_eq!(report["verdict"], "pass");
+    let report = ran(&bench, &output)?;
+    assert_eq!(report["slos"][0]["verdict"], "pass");
     assert_eq!(report["slos"][0]["objective"], "p90(ttft)<=20s");
     let sent = report["counts"]["sent"].as_u64().ok_or("no count")?;
     assert!((120..=280).contains(&sent), "{sent} of about 200");
@@ -90,16 +98,17 @@ fn a_rate_on_a_url_leaves_the_same_as_a_scenario() -> Result {
 fn what_only_a_proxy_can_tell_is_not_checked() -> Result {
     let bench = Bench::new()?;
     let output = bench.load("/v1", "--users 2 --requests 10 --output-tokens 3 --json")?;
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     let report: Value = serde_json::from_slice(&output.stdout)?;
-    assert_eq!(report, bench.report()?);
+    assert_eq!(report, ran(&bench, &output)?);
     let invariants = report["invariants"].as_array().ok_or("no invariants")?;
     for invariant in invariants {
         let expected =
             if invariant["name"] == "every arrival ends exactly once" { "pass" } else { "not_checked" };
         assert_eq!(invariant["verdict"], expected, "{invariant}");
     }
-    assert!(report["reasons"].to_string().contains("no objective"), "{}", report["reasons"]);
+    if report["verdict"] == "pass" {
+        assert!(report["reasons"].to_string().contains("no objective"), "{}", report["reasons"]);
+    }
     Ok(())
 }
 
@@ -108,8 +117,7 @@ fn so_many_requests_are_sent_and_the_run_is_over_with_them() -> Result {
     for kind in ["--rate 200/s", "--users 3", "--rate inf --max-concurrency 3"] {
         let bench = Bench::new()?;
         let output = bench.load("/v1/chat/completions", &format!("{kind} -n 40 --max-tokens 3"))?;
-        assert_eq!(output.status.code(), Some(0), "{kind}: {}", text(&output));
-        let report = bench.report()?;
+        let report = ran(&bench, &output)?;
         assert_eq!(report["counts"]["ok"], 40, "{kind}");
         assert_eq!(report["phases"][0]["end_s"], report["duration_s"], "{kind}");
         assert!(report["duration_s"].as_f64() < Some(60.0), "{kind}: {}", report["duration_s"]);
@@ -135,8 +143,7 @@ fn a_run_without_one_success_is_no_pass() -> Result {
 fn a_warm_up_is_counted_by_no_objective() -> Result {
     let bench = Bench::new()?;
     let output = bench.load("", "--rate 100/s --warmup 1s --for 1s --output-tokens 2 --slo success>=90%")?;
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-    let report = bench.report()?;
+    let report = ran(&bench, &output)?;
     assert_eq!(report["slos"][0]["samples"], report["phases"][1]["counts"]["sent"]);
     assert!(report["phases"][0]["counts"]["sent"].as_u64() > Some(0));
     Ok(())
@@ -149,8 +156,7 @@ fn a_trace_is_replayed_whole_unless_a_length_is_given() -> Result {
     let rows: String = (0..10).map(|n| format!("2023-11-16 18:00:0{n}.0000000,10,3\n")).collect();
     fs::write(&trace, format!("TIMESTAMP,ContextTokens,GeneratedTokens\n{rows}"))?;
     let output = bench.load("", &format!("--trace {} --speed 10", trace.display()))?;
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-    let report = bench.report()?;
+    let report = ran(&bench, &output)?;
     // The last row is the trace's end.
     assert_eq!(report["counts"]["ok"], 9);
     assert_eq!(report["phases"][0]["end_s"], 0.9);
@@ -178,7 +184,7 @@ fn the_written_scenario_runs_as_the_flags_do() -> Result {
     let again = squall(&[&flags[..], &["--write-scenario", path]].concat())?;
     assert_eq!(again.status.code(), Some(2), "a file is never overwritten: {}", text(&again));
     let output = Command::new(SQUALL).arg("run").arg(&file).arg("--out").arg(bench.out()).output()?;
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    ran(&bench, &output)?;
     Ok(())
 }
 
@@ -236,8 +242,8 @@ fn a_run_beyond_what_the_machine_carries_is_inconclusive_with_the_figures() -> R
         let bench = Bench::new()?;
         calibration::write(&calibration(carries), &bench.folder.path().join("squall/calibration.json"))?;
         let output = bench.load("", "--rate 100/s --arrivals constant --for 2s --output-tokens 2")?;
-        assert_eq!(output.status.code(), Some(code), "{}", text(&output));
-        let report = bench.report()?;
+        let report = if code == 0 { ran(&bench, &output)? } else { bench.report()? };
+        assert!(code == 0 || output.status.code() == Some(code), "{}", text(&output));
         let known = &report["client"]["calibration"];
         assert_eq!(known["requests_per_s"], carries);
         assert_eq!(known["exceeded"].as_array().map(Vec::len), Some(usize::from(code == 3)), "{known}");
@@ -257,9 +263,8 @@ fn a_calibration_of_another_machine_is_told_of_and_not_used() -> Result {
     other.host.cpus += 1;
     calibration::write(&other, &bench.folder.path().join("squall/calibration.json"))?;
     let output = bench.load("", "--rate 50/s --for 1s --output-tokens 2")?;
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     assert!(text(&output).contains("not calibrated"), "{}", text(&output));
-    assert_eq!(bench.report()?["client"]["calibration"], Value::Null);
+    assert_eq!(ran(&bench, &output)?["client"]["calibration"], Value::Null);
     Ok(())
 }
 
