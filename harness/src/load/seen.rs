@@ -4,7 +4,7 @@
 
 use http::StatusCode;
 
-use super::content::Checker;
+use super::content::Check;
 use super::dialect::Said;
 use crate::clock::Nanos;
 use crate::record::Content;
@@ -31,12 +31,12 @@ pub(super) struct Seen {
     pub(super) unreadable: Option<String>,
     pub(super) finished: bool,
     pub(super) done: bool,
-    checker: Option<Checker>,
+    checker: Option<Check>,
 }
 
 impl Seen {
     /// Nothing yet. Without a `checker` nothing is known of the right answer.
-    pub(super) fn new(checker: Option<Checker>) -> Self {
+    pub(super) fn new(checker: Option<Check>) -> Self {
         Self {
             first_byte: None,
             first_content: None,
@@ -66,9 +66,9 @@ impl Seen {
                     checker.feed(&part.text);
                 }
                 self.finished |= part.finished;
+                self.done |= part.last;
                 self.tokens = part.tokens.or(self.tokens);
             }
-            Said::Done => self.done = true,
             // The first says what went wrong.
             Said::Error(error) => drop(self.in_band.get_or_insert(error)),
             Said::Unreadable(why) => drop(self.unreadable.get_or_insert(why)),
@@ -92,7 +92,7 @@ impl Seen {
 
     /// How the content compares with what was expected. The answer has ended.
     pub(super) fn compare(&mut self) -> Content {
-        self.checker.take().map_or(Content::Unknown, Checker::finish)
+        self.checker.take().map_or(Content::Unknown, Check::finish)
     }
 }
 

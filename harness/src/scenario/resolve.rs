@@ -35,7 +35,7 @@ pub(super) fn plan(raw: &raw::Scenario, path: &Path, seed: Option<u64>) -> Resul
     let name = resolver.text("the scenario's `name`", &raw.name);
     let nodes = resolver.nodes(&raw.node);
     let target = resolver.target(&raw.target, &nodes);
-    let traffic = resolver.traffic(&raw.traffic);
+    let traffic = resolver.traffic(&raw.traffic, target.api);
     let phases = resolver.phases(&raw.phase);
     let faults = resolver.faults(&raw.phase, &phases, &nodes);
     let slos = resolver.slos(&raw.slo, &phases);
