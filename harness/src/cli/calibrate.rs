@@ -22,7 +22,7 @@ const RESERVE: u64 = 200;
 /// from the node's own log by more than --within at the 99th percentile. A later run that goes beyond is
 /// inconclusive, with the figures. Takes some minutes; leave the machine alone meanwhile.
 ///
-/// Kept in $XDG_DATA_HOME/squall/calibration.json (~/.local/share). It holds for this machine and this
+/// Kept under `$XDG_DATA_HOME` (`~/.local/share`), in `squall/calibration.json`. It holds for this machine and this
 /// version of squall; after a change of either it is not used.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

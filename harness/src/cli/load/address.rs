@@ -2,16 +2,7 @@
 //! the address names one.
 
 use reqwest::Url;
-
-/// The paths of APIs under their base URL, and the APIs' names in a scenario. The longer path of two
-/// that end alike comes first.
-const ENDPOINTS: [(&str, &str); 5] = [
-    ("/chat/completions", "openai-chat"),
-    ("/completions", "openai-completions"),
-    ("/responses", "openai-responses"),
-    ("/embeddings", "openai-embeddings"),
-    ("/messages", "anthropic-messages"),
-];
+use squall::scenario::plan::Api;
 
 /// An endpoint's address, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +10,7 @@ pub(super) struct Address {
     /// Up to and with `/v1`.
     pub(super) base: String,
     /// The API, where the address ended in the path of one.
-    pub(super) api: Option<&'static str>,
+    pub(super) api: Option<Api>,
 }
 
 impl Address {
@@ -31,8 +22,8 @@ impl Address {
         let spelled = if typed.contains("://") { typed.to_owned() } else { format!("http://{typed}") };
         let Ok(mut url) = Url::parse(&spelled) else { return Self { base: typed.into(), api: None } };
         let path = url.path().trim_end_matches('/').to_owned();
-        let named = ENDPOINTS.iter().find_map(|(end, api)| Some((path.strip_suffix(end)?, *api)));
-        let (path, api) = named.map_or((path.as_str(), None), |(path, api)| (path, Some(api)));
+        let api = Api::of_path(&path);
+        let path = api.and_then(|api| path.strip_suffix(api.path())).unwrap_or(&path);
         url.set_path(if path.is_empty() { "/v1" } else { path });
         Self { base: url.as_str().trim_end_matches('/').to_owned(), api }
     }
@@ -59,7 +50,8 @@ mod tests {
             ("http://h/openai/deployments/x", "http://h/openai/deployments/x", None),
         ];
         for (typed, base, api) in cases {
-            assert_eq!(Address::of(typed), Address { base: base.into(), api }, "{typed}");
+            let address = Address::of(typed);
+            assert_eq!((address.base.as_str(), address.api.map(Api::name)), (base, api), "{typed}");
         }
     }
 

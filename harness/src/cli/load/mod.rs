@@ -37,6 +37,7 @@ const OPEN_END: &str = "24h";
   squall load http://127.0.0.1:8000/v1 --users 10 --requests 200 --model M --output-tokens 'lognormal(200, 80)'
   squall load http://127.0.0.1:8000 --trace azure.csv --speed 4 --for 5m --model M --json | jq .latency
   squall load https://api.example.com/v1 --key-env API_KEY --rate 1/s --model M --write-scenario load.toml")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is there or not")]
 pub(crate) struct Args {
     /// The endpoint: its origin, its base URL (…/v1) or a full path (…/v1/chat/completions)
     #[arg(value_name = "URL", required_unless_present = "base_url")]
@@ -105,8 +106,8 @@ pub(crate) struct Args {
     /// The API that the endpoint speaks [default: by the URL's path, else openai-chat]
     #[arg(long, help_heading = "Endpoint", alias = "backend")]
     api: Option<String>,
-    /// Ask for streams, which is the default
-    #[arg(long, help_heading = "Endpoint", hide = true)]
+    /// Ask for streams, the default where the API has them
+    #[arg(long, help_heading = "Endpoint")]
     stream: bool,
     /// Ask for answers that come as a whole
     #[arg(long, help_heading = "Endpoint", conflicts_with = "stream")]

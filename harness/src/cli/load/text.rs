@@ -8,6 +8,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
+use squall::scenario::plan::Api;
+
 use super::Args;
 use super::address::Address;
 
@@ -165,7 +167,10 @@ pub(super) fn scenario(
         Kind::Trace => text.line(&trace(args, folder)?, "--trace, --speed"),
     }
     lengths(args, &mut text);
-    text.line(&format!("stream = {}", !args.no_stream), "--no-stream");
+    // Without either the API decides: not each of them streams.
+    if args.stream || args.no_stream {
+        text.line(&format!("stream = {}", args.stream), "--stream, --no-stream");
+    }
     limits(args, load, &mut text);
     if let Some(warmup) = &args.warmup {
         text.head("[[phase]]");
@@ -185,7 +190,7 @@ pub(super) fn scenario(
 }
 
 fn api<'a>(args: &'a Args, address: &Address) -> &'a str {
-    args.api.as_deref().or(address.api).unwrap_or("openai-chat")
+    args.api.as_deref().or(address.api.map(Api::name)).unwrap_or(Api::OpenaiChat.name())
 }
 
 fn trace(args: &Args, folder: Option<&Path>) -> anyhow::Result<String> {
