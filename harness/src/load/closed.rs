@@ -26,7 +26,7 @@ use super::LoadError;
 use super::session::Session;
 use crate::name::RequestId;
 use crate::record::Record;
-use crate::traffic;
+use crate::traffic::Prompts;
 
 /// Users a second that goose starts: all of them as fast as it can. Not more, since goose counts the
 /// milliseconds that this takes in single precision.
@@ -42,6 +42,7 @@ pub(super) async fn run(session: &Arc<Session>, count: u32, think: Duration) -> 
     let users = Arc::new(Users {
         session: Arc::clone(session),
         think,
+        prompts: Prompts::of(&session.plan)?,
         ids: AtomicU64::new(0),
         all_asked: CancellationToken::new(),
         failure: Mutex::new(None),
@@ -80,6 +81,7 @@ impl From<GooseError> for LoadError {
 struct Users {
     session: Arc<Session>,
     think: Duration,
+    prompts: Prompts,
     ids: AtomicU64,
     /// As many requests were asked as the plan may have.
     all_asked: CancellationToken,
@@ -117,8 +119,7 @@ impl Users {
                 break;
             }
             let Some(id) = self.next_id() else { break };
-            let (prompt, output_tokens) =
-                traffic::prompt(session.plan.seed, id, session.plan.traffic.lengths);
+            let (prompt, output_tokens) = self.prompts.draw(id)?;
             let ask = session.ask(id, ready, &prompt, output_tokens)?;
             session.recorder.record(Record::Arrival(ready));
             let place = session.enter(u64::MAX);

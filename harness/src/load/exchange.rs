@@ -9,6 +9,7 @@ use reqwest::{Request, Response};
 
 use super::content::Check;
 use super::dialect;
+use super::kept::Found;
 use super::outcome::{Ending, Judged};
 use super::patience::Patience;
 use super::seen::Seen;
@@ -21,6 +22,7 @@ use crate::correlation::{ATTEMPTS_HEADER, Joined};
 use crate::name::RequestId;
 use crate::record::{Content, Record, RequestRow};
 use crate::sse::Parser;
+use crate::traffic::Expect;
 use squall_report::{Cohort, Outcome};
 
 /// No event of an answer is longer; a stream without any end of an event is not kept beyond it.
@@ -38,6 +40,8 @@ pub(super) struct Ask {
     pub(super) output_tokens: u32,
     /// The right answer, where it is known.
     pub(super) answer: Option<Answer>,
+    /// What a right answer of a real model is, where that is known.
+    pub(super) expect: Option<Expect>,
     pub(super) request: Request,
 }
 
@@ -53,7 +57,7 @@ struct Asked {
 impl Session {
     /// Sends a request, follows its answer to the end, and records it.
     pub(super) async fn exchange(&self, ask: Ask) {
-        let Ask { id, intended, input_tokens, output_tokens, answer, request } = ask;
+        let Ask { id, intended, input_tokens, output_tokens, answer, expect, request } = ask;
         let asked = Asked { id, intended, input_tokens, output_tokens };
         if self.over.is_cancelled() {
             return self.record_unsent(&asked, Outcome::Aborted);
@@ -68,7 +72,8 @@ impl Session {
         }
         let end = self.clock.now();
         let joined = self.correlator.finish(id);
-        self.record(&asked, sent, end, wire, seen, joined);
+        let found = self.study(id, expect, &mut seen).await;
+        self.record(&asked, sent, end, wire, seen, joined, found);
     }
 
     /// Records an arrival that is not sent, since the in-flight cap is reached.
@@ -181,7 +186,17 @@ impl Session {
         self.recorder.record(Record::Request { row: Box::new(row), gaps_ns: Vec::new() });
     }
 
-    fn record(&self, asked: &Asked, sent: Nanos, end: Nanos, wire: Wire, mut seen: Seen, joined: Joined) {
+    #[expect(clippy::too_many_arguments, reason = "all that is known of a request comes together here")]
+    fn record(
+        &self,
+        asked: &Asked,
+        sent: Nanos,
+        end: Nanos,
+        wire: Wire,
+        mut seen: Seen,
+        joined: Joined,
+        found: Found,
+    ) {
         let content = seen.compare();
         let clean_end = wire == Wire::Clean;
         let ending = Ending {
@@ -208,7 +223,10 @@ impl Session {
             outcome,
             status: seen.status.map(|status| status.as_u16()),
             events: seen.events,
-            output_tokens: seen.tokens.unwrap_or(seen.events),
+            output_tokens: seen.tokens.or(found.tokens).unwrap_or(seen.events),
+            usage_tokens: seen.tokens,
+            counted_tokens: found.tokens,
+            right: found.right.filter(|_| outcome == Outcome::Ok),
             node: joined.node,
             attempts: joined.attempts,
             content,
@@ -239,6 +257,9 @@ impl Session {
             status: None,
             events: 0,
             output_tokens: 0,
+            usage_tokens: None,
+            counted_tokens: None,
+            right: None,
             node: None,
             attempts: 0,
             input_tokens: asked.input_tokens,

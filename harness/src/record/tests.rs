@@ -38,6 +38,7 @@ fn plan() -> Plan {
             model: "sim".into(),
             entry: Entry::Node("a".into()),
             key: None,
+            tokenizer: crate::scenario::plan::Tokenizer::Words,
         },
         nodes: vec![NodePlan {
             name: "a".into(),
@@ -47,6 +48,7 @@ fn plan() -> Plan {
         traffic: Traffic {
             schedule: Schedule::Constant(1.0),
             lengths: Lengths { input: Length::Fixed(1), output: Length::Fixed(1) },
+            corpus: None,
             stream: true,
             limits: Limits {
                 in_flight: 1,
@@ -96,6 +98,9 @@ fn request(id: u64, at_ms: u64, outcome: Outcome) -> RequestRow {
         content: Content::Whole,
         marker: true,
         genuine_marker: true,
+        usage_tokens: None,
+        counted_tokens: None,
+        right: None,
         clean_end: true,
         claimed_attempts: Some(1),
         timeout: None,
