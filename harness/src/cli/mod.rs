@@ -13,6 +13,7 @@ mod router;
 mod run;
 mod schema;
 mod sim;
+mod trace;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -40,6 +41,7 @@ enum Verb {
     Calibrate(calibrate::Args),
     Check(check::Args),
     Plugin(plugin::Args),
+    Trace(trace::Args),
     Schema(schema::Args),
     Sim(sim::Args),
     Router(router::Args),
@@ -57,6 +59,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Calibrate(args) => calibrate::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Plugin(args) => plugin::run(&args),
+        Verb::Trace(args) => trace::run(&args),
         Verb::Schema(args) => schema::run(&args),
         Verb::Sim(args) => sim::run(&args),
         Verb::Router(args) => router::run(&args),

@@ -13,6 +13,7 @@ use squall_report::Metric;
 pub use crate::api::Api;
 use crate::clock::Nanos;
 use crate::name::NodeName;
+use crate::traffic::trace;
 
 /// A run, ready to be carried out.
 #[derive(Clone, Debug, Serialize)]
@@ -220,8 +221,8 @@ pub struct Traffic {
 pub enum Schedule {
     /// The times and lengths of a recorded trace, this many times as fast.
     Trace {
-        /// The trace's file, relative to the working directory or absolute.
-        path: PathBuf,
+        /// The trace, its path relative to the working directory or absolute.
+        trace: trace::Source,
         /// 2 is twice as fast.
         speed: f64,
     },

@@ -15,3 +15,4 @@ mod run;
 mod scenario;
 mod sim;
 mod support;
+mod trace;

@@ -110,6 +110,10 @@ pub(crate) fn inconclusive() -> Report {
     report.verdict = Verdict::Inconclusive;
     report.aborted = Some("interrupted by a signal".into());
     report.duration_s = 26.4;
+    if let Some(calibration) = &mut report.client.calibration {
+        calibration.requests_per_s = 40.0;
+        calibration.exceeded = vec!["44 requests a second in its busiest five seconds, it carries 40".into()];
+    }
     report.reasons = vec![
         "the run was ended before its time: interrupted by a signal".into(),
         "first token: 24 samples can't decide p95; 59 are needed".into(),
