@@ -16,7 +16,7 @@ static SCHEMA: LazyLock<Validator> =
 /// Holds that `text` is a plan that the schema takes too, or mistakes that each name a place in it.
 pub(crate) fn check(text: &[u8]) {
     let Ok(text) = str::from_utf8(text) else { return };
-    match parse(Path::new(SCENARIO), text, None) {
+    match parse(text, Path::new(SCENARIO), None) {
         Ok(plan) => {
             assert_eq!(digest(&plan).len(), 64);
             assert!(!plan.phases.is_empty() && plan.end() > squall::clock::Nanos::ZERO);

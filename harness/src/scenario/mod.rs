@@ -37,11 +37,12 @@ const LARGEST: u64 = 4 << 20;
 /// scenario's own.
 pub fn load(path: &Path, seed: Option<u64>) -> Result<Plan, ScenarioError> {
     let source = read(path).map_err(|mistake| ScenarioError::new(path, None, vec![mistake]))?;
-    parse(path, &source, seed)
+    parse(&source, path, seed)
 }
 
-/// Resolves a scenario's text as [`load`] does. `path` is for messages, and paths in it are relative to it.
-pub fn parse(path: &Path, source: &str, seed: Option<u64>) -> Result<Plan, ScenarioError> {
+/// The same for a scenario's text that is in no file; `path` stands for it in messages, and paths in
+/// it are relative to the folder of `path`.
+pub fn parse(source: &str, path: &Path, seed: Option<u64>) -> Result<Plan, ScenarioError> {
     let failed = |mistakes| ScenarioError::new(path, Some(source), mistakes);
     let raw = de::from_toml(source).map_err(failed)?;
     resolve::plan(&raw, path, seed).map_err(failed)

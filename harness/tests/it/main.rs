@@ -10,6 +10,7 @@ mod load;
 mod nodes_and_rates;
 mod plugins;
 mod proxy;
+mod quick;
 mod router;
 mod run;
 mod scenario;
