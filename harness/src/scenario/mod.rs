@@ -26,7 +26,7 @@ use sha2::{Digest as _, Sha256};
 use diagnostic::Diagnostic;
 pub use diagnostic::{Mistake, ScenarioError};
 pub use evidence::samples_for_a_pass;
-use plan::{Length, Plan, PluginRef, Schedule};
+use plan::{Length, Plan, PluginRef, Schedule, Tokenizer};
 use raw::NumberOrText;
 pub use schema::{schema, schema_text};
 
@@ -85,6 +85,9 @@ pub fn digest(plan: &Plan) -> String {
     let mut plan = plan.clone();
     if let Schedule::Trace { trace, .. } = &mut plan.traffic.schedule {
         relative(&mut trace.path);
+    }
+    if let Tokenizer::File(path) = &mut plan.target.tokenizer {
+        relative(path);
     }
     if let Some(path) = &mut plan.traffic.corpus {
         relative(path);

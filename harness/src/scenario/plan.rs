@@ -76,6 +76,8 @@ pub enum Tokenizer {
     Words,
     /// One of tiktoken's encodings.
     Encoding(Encoding),
+    /// A Hugging Face `tokenizer.json`.
+    File(PathBuf),
 }
 
 impl fmt::Display for Tokenizer {
@@ -83,6 +85,7 @@ impl fmt::Display for Tokenizer {
         match self {
             Self::Words => f.write_str("words"),
             Self::Encoding(encoding) => f.write_str(encoding.name()),
+            Self::File(path) => path.display().fmt(f),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! Special tokens are not known here: a text is only ever text, and what a chat template adds around
 //! messages is the server's own.
 
+mod huggingface;
 mod tiktoken;
 pub mod words;
 
@@ -16,6 +17,8 @@ use parking_lot::Mutex;
 
 use crate::scenario::plan;
 
+#[cfg(test)]
+pub(crate) use huggingface::tests::{trained_on_bytes, trained_on_words};
 pub(crate) use tiktoken::encoding_of;
 
 /// Why there is no tokenizer.
@@ -48,6 +51,7 @@ pub struct Tokenizer(Kind);
 enum Kind {
     Words,
     Encoding(tiktoken::Encoder),
+    File(Box<huggingface::Encoder>),
 }
 
 /// What was loaded; a tokenizer is megabytes, and takes tenths of a second.
@@ -63,6 +67,7 @@ impl Tokenizer {
         let tokenizer = Arc::new(Self(match which {
             plan::Tokenizer::Words => Kind::Words,
             plan::Tokenizer::Encoding(encoding) => Kind::Encoding(tiktoken::encoder(*encoding)),
+            plan::Tokenizer::File(path) => Kind::File(Box::new(huggingface::Encoder::read(path)?)),
         }));
         loaded.insert(which.clone(), Arc::clone(&tokenizer));
         Ok(tokenizer)
@@ -73,6 +78,7 @@ impl Tokenizer {
         match &self.0 {
             Kind::Words => words::count(text),
             Kind::Encoding(encoder) => encoder.count_ordinary(text),
+            Kind::File(encoder) => encoder.count(text),
         }
     }
 
@@ -81,6 +87,7 @@ impl Tokenizer {
         match &self.0 {
             Kind::Words => words::encode(text),
             Kind::Encoding(encoder) => encoder.encode_ordinary(text),
+            Kind::File(encoder) => encoder.encode(text),
         }
     }
 }
@@ -90,6 +97,7 @@ impl std::fmt::Debug for Tokenizer {
         f.write_str(match &self.0 {
             Kind::Words => "Tokenizer(words)",
             Kind::Encoding(_) => "Tokenizer(tiktoken)",
+            Kind::File(_) => "Tokenizer(file)",
         })
     }
 }

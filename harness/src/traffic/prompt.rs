@@ -212,6 +212,8 @@ mod tests {
 
     use super::*;
 
+    use std::sync::LazyLock;
+
     use crate::scenario::plan::{self, Encoding};
 
     const LENGTHS: Lengths =
@@ -229,8 +231,17 @@ mod tests {
 
     fn all() -> Vec<plan::Tokenizer> {
         let encodings = [Encoding::O200kBase, Encoding::Cl100kBase, Encoding::P50kBase, Encoding::R50kBase];
-        encodings.map(plan::Tokenizer::Encoding).into_iter().chain([plan::Tokenizer::Words]).collect()
+        let trained = TRAINED.iter().map(|file| plan::Tokenizer::File(file.path().to_owned()));
+        let known = encodings.map(plan::Tokenizer::Encoding).into_iter().chain([plan::Tokenizer::Words]);
+        known.chain(trained).collect()
     }
+
+    /// Hugging Face files of the two kinds that models have: bytes as GPT-2 and Llama 3, and `▁` as Llama 2.
+    static TRAINED: LazyLock<[tempfile::NamedTempFile; 2]> = LazyLock::new(|| {
+        let text = write(&prompts(1, &plan::Tokenizer::Words), 1, of(60_000));
+        let text = [text.question()];
+        [crate::tokens::trained_on_bytes(&text), crate::tokens::trained_on_words(&text)]
+    });
 
     fn of(tokens: u32) -> Shape<'static> {
         Shape { tokens, ..Shape::default() }
@@ -289,7 +300,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_length_is_exact_by_the_tokenizer_itself(
-            seed: u64, id: u64, which in 0_usize..5, tokens in 1_u32..2_000, blocks in prop::collection::vec(0_u64..400_000, 0..5),
+            seed: u64, id: u64, which in 0_usize..7, tokens in 1_u32..2_000, blocks in prop::collection::vec(0_u64..400_000, 0..5),
         ) {
             let tokenizer = &all()[which];
             let shape = Shape { tokens, blocks: &blocks, block_tokens: 512 };
@@ -305,7 +316,7 @@ mod tests {
             shared in prop::collection::vec(0_u64..200_000, 0..6),
             one in prop::collection::vec(0_u64..200_000, 1..4),
             other in prop::collection::vec(200_000_u64..400_000, 1..4),
-            which in 0_usize..5, ends in (20_u32..=512, 20_u32..=512),
+            which in 0_usize..7, ends in (20_u32..=512, 20_u32..=512),
         ) {
             let tokenizer = &all()[which];
             let prompts = prompts(7, tokenizer);

@@ -137,6 +137,9 @@ impl Resolver {
                 None => Tokenizer::Encoding(Encoding::O200kBase),
             };
         };
+        if name.ends_with(".json") {
+            return Tokenizer::File(self.file("tokenizer", name, &name.span));
+        }
         let known: Vec<Tokenizer> =
             Encoding::ALL.into_iter().map(Tokenizer::Encoding).chain([Tokenizer::Words]).collect();
         if let Some(tokenizer) = known.into_iter().find(|known| known.to_string() == name.value) {
