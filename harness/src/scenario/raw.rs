@@ -89,10 +89,10 @@ pub(super) struct Target {
     #[schemars(example = json!({"env": "OPENAI_API_KEY"}))]
     pub(super) key: Option<Key>,
     /// What its tokens are counted by: `o200k_base`, `cl100k_base`, `p50k_base` or `r50k_base` of
-    /// tiktoken, `words` (a word, a number and a mark are a token each, as simulated nodes count), or the path
-    /// of a Hugging Face `tokenizer.json`. When it is left out: that of the model where tiktoken knows its name, `words` where all nodes are
-    /// simulated, and `o200k_base` otherwise.
-    #[schemars(example = &"o200k_base")]
+    /// tiktoken, `words` (a word, a number and a mark are a token each, as simulated nodes count), or the
+    /// path of a Hugging Face `tokenizer.json`. When it is left out: that of the model where tiktoken knows
+    /// its name, `words` where all nodes are simulated, and `o200k_base` otherwise.
+    #[schemars(example = &"o200k_base", example = "models/qwen3/tokenizer.json")]
     pub(super) tokenizer: Option<Placed<String>>,
 }
 

@@ -24,6 +24,14 @@ pub(crate) use tiktoken::encoding_of;
 /// Why there is no tokenizer.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TokenizerError {
+    /// The file can't be read.
+    #[error("the tokenizer {} can't be read: {problem}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
     /// The file is none, or is of a kind that is not known.
     #[error("{} is no tokenizer: {problem}; expected a Hugging Face `tokenizer.json`", path.display())]
     File {

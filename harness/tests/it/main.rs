@@ -11,6 +11,7 @@ mod nodes_and_rates;
 mod plugins;
 mod proxy;
 mod quick;
+mod requests;
 mod router;
 mod run;
 mod scenario;

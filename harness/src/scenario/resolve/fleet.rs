@@ -137,7 +137,7 @@ impl Resolver {
                 None => Tokenizer::Encoding(Encoding::O200kBase),
             };
         };
-        if name.ends_with(".json") {
+        if name.ends_with(".json") || name.contains('/') {
             return Tokenizer::File(self.file("tokenizer", name, &name.span));
         }
         let known: Vec<Tokenizer> =

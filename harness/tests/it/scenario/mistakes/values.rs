@@ -91,6 +91,9 @@ fn a_tokenizer_or_a_corpus_that_is_none() {
     let text = with("model = \"sim\"", "model = \"sim\"\ntokenizer = \"o200k\"");
     let shown = mistakes(&text);
     assert!(shown.contains("o200k_base") && shown.contains("s.toml:6:13"), "{shown}");
+    let shown = mistakes(&with("model = \"sim\"", "model = \"sim\"\ntokenizer = \"none/tokenizer.json\""));
+    assert!(shown.contains("the tokenizer none/tokenizer.json can't be read"), "{shown}");
+    assert!(shown.contains("s.toml:6:13") && shown.contains("no such file"), "{shown}");
     let arrivals = "arrivals = { poisson = \"40/s\" }";
     let prompts = "prompts = { corpus = \"corpora/none.jsonl\", input = 5 }";
     let shown = mistakes(&with(arrivals, &format!("{arrivals}\n{prompts}")));
