@@ -76,7 +76,7 @@ pub(crate) fn show_mistakes(error: &ScenarioError) {
     let _ = write!(anstream::stderr(), "{}", error.render(true));
 }
 
-fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(value)?;
     writeln!(std::io::stdout().lock(), "{text}").context("could not write to stdout")
 }

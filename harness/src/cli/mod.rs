@@ -13,6 +13,7 @@ mod router;
 mod run;
 mod schema;
 mod sim;
+mod slo;
 mod trace;
 
 use std::io::Write as _;
@@ -42,6 +43,7 @@ enum Verb {
     Check(check::Args),
     Plugin(plugin::Args),
     Trace(trace::Args),
+    Slo(slo::Args),
     Schema(schema::Args),
     Sim(sim::Args),
     Router(router::Args),
@@ -60,6 +62,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Check(args) => check::run(&args),
         Verb::Plugin(args) => plugin::run(&args),
         Verb::Trace(args) => trace::run(&args),
+        Verb::Slo(args) => slo::run(&args),
         Verb::Schema(args) => schema::run(&args),
         Verb::Sim(args) => sim::run(&args),
         Verb::Router(args) => router::run(&args),

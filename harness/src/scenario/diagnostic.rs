@@ -86,6 +86,8 @@ pub struct ScenarioError {
     path: String,
     source: Option<String>,
     diagnostics: Vec<Diagnostic>,
+    /// What came of it.
+    outcome: &'static str,
 }
 
 /// One mistake, for programs.
@@ -108,7 +110,13 @@ pub struct Mistake {
 impl ScenarioError {
     pub(super) fn new(path: &Path, source: Option<&str>, mut diagnostics: Vec<Diagnostic>) -> Self {
         diagnostics.sort_by_key(Diagnostic::start);
-        Self { path: path.display().to_string(), source: source.map(str::to_owned), diagnostics }
+        let (path, source) = (path.display().to_string(), source.map(str::to_owned));
+        Self { path, source, diagnostics, outcome: "nothing was run" }
+    }
+
+    /// What was asked for was a file, not a run.
+    pub(super) fn nothing_written(self) -> Self {
+        Self { outcome: "nothing was written", ..self }
     }
 
     /// The mistakes, in the order of the file.
@@ -143,13 +151,12 @@ impl ScenarioError {
     }
 
     fn summary(&self) -> String {
-        match self.diagnostics.len() {
-            1 => format!("{}: 1 mistake, nothing was run", self.path),
-            n if n > SHOWN => {
-                format!("{}: {n} mistakes, the first {SHOWN} are shown, nothing was run", self.path)
-            }
-            n => format!("{}: {n} mistakes, nothing was run", self.path),
-        }
+        let count = match self.diagnostics.len() {
+            1 => "1 mistake".to_owned(),
+            n if n > SHOWN => format!("{n} mistakes, the first {SHOWN} are shown"),
+            n => format!("{n} mistakes"),
+        };
+        format!("{}: {count}, {}", self.path, self.outcome)
     }
 }
 
@@ -163,7 +170,7 @@ impl fmt::Display for ScenarioError {
 impl std::error::Error for ScenarioError {}
 
 /// Line and column of a byte, both from 1, the column in characters.
-fn line_and_column(source: &str, at: usize) -> (usize, usize) {
+pub(super) fn line_and_column(source: &str, at: usize) -> (usize, usize) {
     let before = &source[..source.floor_char_boundary(at.min(source.len()))];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)

@@ -7,6 +7,7 @@
 mod de;
 mod diagnostic;
 mod evidence;
+pub mod openslo;
 mod place;
 pub mod plan;
 mod raw;
@@ -36,7 +37,7 @@ const LARGEST: u64 = 4 << 20;
 /// Reads the scenario at `path` and resolves it into its plan; `seed` takes the place of the
 /// scenario's own.
 pub fn load(path: &Path, seed: Option<u64>) -> Result<Plan, ScenarioError> {
-    let source = read(path).map_err(|mistake| ScenarioError::new(path, None, vec![mistake]))?;
+    let source = read_text(path)?;
     parse(&source, path, seed)
 }
 
@@ -48,29 +49,44 @@ pub fn parse(source: &str, path: &Path, seed: Option<u64>) -> Result<Plan, Scena
     resolve::plan(&raw, path, seed).map_err(failed)
 }
 
-fn read(path: &Path) -> Result<String, Diagnostic> {
+/// A kind of file, in the words of its mistakes.
+struct TextFile {
+    what: &'static str,
+    is: &'static str,
+}
+
+impl TextFile {
+    const SCENARIO: Self = Self { what: "scenario", is: "a scenario is a small TOML file" };
+    const OPENSLO: Self = Self { what: "OpenSLO file", is: "SLOs are in small YAML files" };
+}
+
+fn read(path: &Path, kind: &TextFile) -> Result<String, Diagnostic> {
     let unreadable = |error: io::Error| {
         let help = match error.kind() {
             io::ErrorKind::NotFound => "check the path; it is relative to the working directory",
             io::ErrorKind::PermissionDenied => "make it readable for this user",
-            io::ErrorKind::IsADirectory => "name the scenario's file in it",
-            _ => "a scenario is a TOML file",
+            io::ErrorKind::IsADirectory => "name the file in it",
+            _ => kind.is,
         };
-        Diagnostic::new(format!("the scenario can't be read: {error}")).help(help)
+        Diagnostic::new(format!("the {} can't be read: {error}", kind.what)).help(help)
     };
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
     file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > LARGEST {
         let title = format!("the file is larger than {} MiB", LARGEST >> 20);
-        return Err(Diagnostic::new(title).help("a scenario is a small TOML file; name the right one"));
+        return Err(Diagnostic::new(title).help(format!("{}; name the right one", kind.is)));
     }
     String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = memchr::memchr_iter(b'\n', valid).count() + 1;
-        Diagnostic::new(format!("line {line} is not UTF-8 text"))
-            .help("save the file as UTF-8; TOML knows no other")
+        Diagnostic::new(format!("line {line} is not UTF-8 text")).help("save the file as UTF-8")
     })
+}
+
+/// The text of the scenario at `path`, which nothing has looked at.
+pub fn read_text(path: &Path) -> Result<String, ScenarioError> {
+    read(path, &TextFile::SCENARIO).map_err(|mistake| ScenarioError::new(path, None, vec![mistake]))
 }
 
 /// What identifies a plan: SHA-256 of its JSON, in hex. Paths count as they are relative to the

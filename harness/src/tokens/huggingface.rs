@@ -48,7 +48,6 @@ pub(super) mod tests {
     use std::io::Write as _;
 
     use serde_json::{Value, json};
-    use tokenizers::{PreTokenizerWrapper, SplitDelimiterBehavior};
     use tokenizers::models::TrainerWrapper;
     use tokenizers::models::bpe::{BPE, BpeTrainer};
     use tokenizers::pre_tokenizers::byte_level::ByteLevel;
@@ -56,6 +55,7 @@ pub(super) mod tests {
     use tokenizers::pre_tokenizers::punctuation::Punctuation;
     use tokenizers::pre_tokenizers::sequence::Sequence;
     use tokenizers::utils::truncation::TruncationParams;
+    use tokenizers::{PreTokenizerWrapper, SplitDelimiterBehavior};
 
     use super::*;
 
@@ -172,7 +172,10 @@ pub(super) mod tests {
             ("/model/merges", json!(["l"])),
             ("/decoder", json!({"type": "Words"})),
             ("/normalizer", json!({"type": "Precompiled", "precompiled_charsmap": 5})),
-            ("/pre_tokenizer", json!({"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated", "invert": false})),
+            (
+                "/pre_tokenizer",
+                json!({"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated", "invert": false}),
+            ),
         ];
         for (part, mistake) in mistakes {
             let mut broken = whole.clone();

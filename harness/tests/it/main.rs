@@ -16,5 +16,6 @@ mod router;
 mod run;
 mod scenario;
 mod sim;
+mod slo;
 mod support;
 mod trace;
