@@ -3,6 +3,7 @@
 //!
 //! ARCHITECTURE.md says how it flows and where things live.
 
+pub mod access;
 pub mod answer;
 pub mod api;
 pub mod author;
@@ -17,6 +18,7 @@ pub mod record;
 pub mod run;
 pub mod scenario;
 pub mod sse;
+pub mod tls;
 pub mod traffic;
 pub mod usage;
 pub mod verify;

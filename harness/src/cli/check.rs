@@ -12,7 +12,7 @@ use serde::Serialize;
 use squall::clock::Nanos;
 use squall::fault;
 use squall::scenario::plan::{
-    Entry, FailoverBounds, FaultPlan, Length, NodeKind, NodePlan, Objective, Plan, Schedule,
+    Entry, FailoverBounds, FaultPlan, Key, Length, NodeKind, NodePlan, Objective, Plan, Schedule,
 };
 use squall::scenario::{self, ScenarioError};
 use squall::traffic::{self, Basis, Survey};
@@ -258,7 +258,10 @@ fn target(plan: &Plan) -> String {
         Entry::Command(command) => command.argv.join(" "),
         Entry::Node(node) => format!("node {node}"),
     };
-    let key = plan.target.key.as_ref().map_or_else(String::new, |key| format!(", key from ${}", key.env));
+    let key = plan.target.access.key.as_ref().map_or_else(String::new, |key| match key {
+        Key::Env(name) => format!(", key from ${name}"),
+        Key::File(path) => format!(", key from {}", path.display()),
+    });
     format!("{entry}; {}, model {}{key}", plan.target.api, plan.target.model)
 }
 

@@ -214,7 +214,7 @@ impl Session {
             clean_end,
             claimed_attempts: seen.claimed_attempts,
             timeout,
-            error: error.map(|error| self.secret.tidy(&error)),
+            error: error.map(|error| self.tidy(&error)),
             ..self.row(asked)
         };
         self.recorder.record(Record::Request { row: Box::new(row), gaps_ns: seen.gaps_ns });

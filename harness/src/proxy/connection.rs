@@ -147,7 +147,7 @@ impl Client {
         if entry.faults.is_empty() {
             return self.forward(entry, request, body).await;
         }
-        let ruling = entry.faults.request(&head(&request, &body));
+        let ruling = entry.faults.request(&head(&request, &body, &self.shared.context.secret_headers));
         if !ruling.delay.is_zero() {
             tokio::time::sleep(ruling.delay).await;
         }

@@ -15,8 +15,8 @@ use crate::clock::Clock;
 use crate::fault::NodeState;
 use crate::name::{AttemptId, RequestId};
 use crate::scenario::plan::{
-    Api, Entry, Length, Lengths, Limits, NodeKind, NodePlan, Objective, Phase, Plan, Schedule, Slo, Target,
-    Traffic,
+    Access, Api, Entry, Length, Lengths, Limits, NodeKind, NodePlan, Objective, Phase, Plan, Schedule, Slo,
+    Target, Traffic,
 };
 
 const MS: u64 = 1_000_000;
@@ -37,12 +37,14 @@ fn plan() -> Plan {
             api: Api::OpenaiChat,
             model: "sim".into(),
             entry: Entry::Node("a".into()),
-            key: None,
+            access: Access::default(),
+            http: None,
         },
         nodes: vec![NodePlan {
             name: "a".into(),
             zone: String::new(),
             kind: NodeKind::Url("http://x".into()),
+            access: Access::default(),
         }],
         traffic: Traffic {
             schedule: Schedule::Constant(1.0),

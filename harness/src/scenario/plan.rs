@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderName;
 use serde::Serialize;
 use squall_report::Metric;
 
@@ -45,6 +46,12 @@ impl Plan {
         self.phases.last().map_or(Nanos::ZERO, Phase::end)
     }
 
+    /// The names of headers whose values are secrets.
+    pub fn secret_headers(&self) -> Vec<HeaderName> {
+        let all = self.nodes.iter().map(|node| &node.access).chain([&self.target.access]);
+        all.flat_map(Access::secret_headers).collect()
+    }
+
     /// The phase that `at` lies in; the last one for whatever comes after.
     pub fn phase_at(&self, at: Nanos) -> usize {
         self.phases.iter().position(|phase| at < phase.end()).unwrap_or(self.phases.len() - 1)
@@ -60,16 +67,61 @@ pub struct Target {
     pub model: String,
     /// How it is reached.
     pub entry: Entry,
-    /// The key to send, where one is needed.
-    pub key: Option<Key>,
+    /// What it takes to be let in.
+    pub access: Access,
+    /// The version of HTTP; by agreement over TLS, 1.1 without, where the scenario gives none.
+    pub http: Option<Http>,
 }
 
-/// A secret, by the name of the environment variable that holds it. The value is read when it is
-/// used, and written nowhere.
+/// A version of HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Http {
+    /// HTTP/1.1.
+    #[serde(rename = "1.1")]
+    One,
+    /// HTTP/2; without TLS by prior knowledge.
+    #[serde(rename = "2")]
+    Two,
+}
+
+/// What it takes to be let in somewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Access {
+    /// The key to send, where one is needed.
+    pub key: Option<Key>,
+    /// Headers to send, in the order of their names.
+    pub headers: Vec<Header>,
+    /// The authorities whose certificates count, as PEM; those that the system trusts without it.
+    pub ca: Option<PathBuf>,
+}
+
+/// A header to send.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Key {
-    /// The variable's name.
-    pub env: String,
+pub struct Header {
+    /// Its name, in lower case.
+    pub name: String,
+    /// Where its value is.
+    pub value: HeaderSource,
+}
+
+/// Where a header's value is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeaderSource {
+    /// In the scenario.
+    Text(String),
+    /// Elsewhere, since it is a secret.
+    Secret(Key),
+}
+
+/// A secret, by where it is. The value is read when it is used, and written nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Key {
+    /// The environment variable that holds it.
+    Env(String),
+    /// The file that holds it, and nothing else.
+    File(PathBuf),
 }
 
 /// How the target is reached.
@@ -115,6 +167,8 @@ pub struct NodePlan {
     pub zone: String,
     /// What it is.
     pub kind: NodeKind,
+    /// What its proxy needs to be let in.
+    pub access: Access,
 }
 
 /// What a node is.
@@ -125,7 +179,7 @@ pub enum NodeKind {
     Sim(SimSpec),
     /// Any program.
     Command(Command),
-    /// Something that runs already: its origin (`http://127.0.0.1:8000`).
+    /// Something that runs already: its origin (`http://127.0.0.1:8000`, or with `https`).
     Url(String),
 }
 

@@ -5,12 +5,14 @@
 //! examples are what a mistake's message offers, so each has one.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor, value::SeqAccessDeserializer};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::json;
 
 use super::place::Placed;
@@ -85,19 +87,35 @@ pub(super) struct Target {
     /// Straight to one node's proxy, by the node's name.
     #[schemars(example = &"a")]
     pub(super) node: Option<Placed<String>>,
-    /// The API key, by the environment variable that holds it.
+    /// The API key, by the environment variable or the file that holds it.
     #[schemars(example = json!({"env": "OPENAI_API_KEY"}))]
-    pub(super) key: Option<Key>,
+    pub(super) key: Option<Placed<Key>>,
+    /// Headers to send with each request: texts, or secrets as `key` has them.
+    #[schemars(example = json!({"x-team": "sre", "x-tenant": {"env": "TENANT"}}))]
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, Placed<TextOrKey>>,
+    /// With `https`: a PEM file with the certificates of the authorities to trust, in place of the
+    /// system's.
+    #[schemars(example = &"certificates/ca.pem")]
+    pub(super) ca: Option<Placed<String>>,
+    /// The version of HTTP. When it is left out: 1.1, or what the server prefers of both over TLS.
+    /// `2` without TLS is spoken by prior knowledge (h2c), with a `url` or a `command`.
+    #[schemars(example = &"2", extend("enum" = ["1.1", "2"]))]
+    pub(super) http: Option<Placed<String>>,
 }
 
-/// A secret, by the environment variable that holds it. Its value is written nowhere.
+/// A secret, by the environment variable or the file that holds it: exactly one of `env` and `file`. Its value
+/// is written nowhere.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "key")]
+#[schemars(title = "key", extend("oneOf" = [{"required": ["env"]}, {"required": ["file"]}]))]
 pub(super) struct Key {
     /// The variable's name.
     #[schemars(example = &"OPENAI_API_KEY")]
-    pub(super) env: Placed<String>,
+    pub(super) env: Option<Placed<String>>,
+    /// The file; white space around the secret does not count.
+    #[schemars(example = &"/run/secrets/openai")]
+    pub(super) file: Option<Placed<String>>,
 }
 
 /// The built-in router.
@@ -139,9 +157,17 @@ pub(super) struct Node {
     /// Something that runs already: its origin, without a path.
     #[schemars(example = "http://127.0.0.1:8000")]
     pub(super) url: Option<Placed<String>>,
-    /// Not supported in this version.
+    /// With `url` or `command`: the API key that its proxy sends, in place of the client's.
     #[schemars(example = json!({"env": "NODE_API_KEY"}))]
     pub(super) key: Option<Placed<Key>>,
+    /// With `url` or `command`: headers that its proxy sends, in place of the client's of the same name.
+    #[schemars(example = json!({"x-tenant": {"env": "TENANT"}}))]
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, Placed<TextOrKey>>,
+    /// With an `https` `url`: a PEM file with the certificates of the authorities to trust, in place of the
+    /// system's.
+    #[schemars(example = &"certificates/ca.pem")]
+    pub(super) ca: Option<Placed<String>>,
 }
 
 /// How a simulated node behaves.
@@ -499,6 +525,45 @@ impl JsonSchema for NumberOrText {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": ["number", "string"] })
+    }
+}
+
+/// A text, or a secret by where it is.
+#[derive(Debug)]
+pub(super) enum TextOrKey {
+    Text(String),
+    Key(Key),
+}
+
+impl<'de> Deserialize<'de> for TextOrKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Kinds;
+        impl<'de> Visitor<'de> for Kinds {
+            type Value = TextOrKey;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string, or a table with `env` or `file`")
+            }
+            fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+                Ok(TextOrKey::Text(value.into()))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, key: A) -> Result<Self::Value, A::Error> {
+                Key::deserialize(MapAccessDeserializer::new(key)).map(TextOrKey::Key)
+            }
+        }
+        deserializer.deserialize_any(Kinds)
+    }
+}
+
+impl JsonSchema for TextOrKey {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "TextOrKey".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let key = generator.subschema_for::<Key>();
+        json_schema!({ "anyOf": [{ "type": "string" }, key] })
     }
 }
 

@@ -6,7 +6,7 @@ use reqwest::Url;
 
 use super::super::diagnostic::Diagnostic;
 use super::super::place::{Placed, Span};
-use super::super::plan::{Api, Command, Entry, Key, NodeKind, NodePlan, RouterPolicy, SimSpec, Target};
+use super::super::plan::{Api, Command, Entry, NodeKind, NodePlan, RouterPolicy, SimSpec, Target};
 use super::super::raw::{self, DurationText};
 use super::super::suggest::{list, nearest};
 use super::{Resolver, Zero};
@@ -39,13 +39,6 @@ impl Resolver {
     fn node(&mut self, raw: &Placed<raw::Node>) -> NodePlan {
         self.node_name(&raw.name);
         let zone = raw.zone.as_ref().map_or_else(String::new, |zone| self.text("`zone`", zone));
-        if let Some(key) = &raw.key {
-            self.mistake(
-                Diagnostic::new("a node's `key` is not supported in this version")
-                    .at(&key.span, "not supported")
-                    .help("put the `key` in [target]: it is passed on to the node"),
-            );
-        }
         let kinds = [
             ("sim", raw.sim.as_ref().map(|sim| &sim.span)),
             ("command", raw.command.as_ref().map(|command| &command.span)),
@@ -61,7 +54,16 @@ impl Resolver {
             Placed { value: raw::Node { url: Some(url), .. }, .. } => NodeKind::Url(self.origin(url)),
             _ => NodeKind::Sim(self.sim(raw.sim.as_ref())),
         };
-        NodePlan { name: NodeName::from(raw.name.as_str()), zone, kind }
+        let access = self.access(raw.key.as_ref(), &raw.headers, raw.ca.as_ref());
+        if let (NodeKind::Sim(_), Some(key)) = (&kind, &raw.key) {
+            self.mistake(
+                Diagnostic::new("a simulated node asks for no key")
+                    .at(&key.span, "nobody reads this")
+                    .help("take `key` away, or give the node a `url` or a `command`"),
+            );
+        }
+        self.ca_has_https(raw.ca.as_ref(), raw.url.as_ref());
+        NodePlan { name: NodeName::from(raw.name.as_str()), zone, kind, access }
     }
 
     /// A name is a part of file names and of placeholders.
@@ -104,7 +106,8 @@ impl Resolver {
     pub(super) fn target(&mut self, raw: &Placed<raw::Target>, nodes: &[NodePlan]) -> Target {
         let api = self.api(raw.api.as_ref());
         let model = self.text("`model`", &raw.model);
-        let key = raw.key.as_ref().map(|key| self.key(key));
+        let access = self.access(raw.key.as_ref(), &raw.headers, raw.ca.as_ref());
+        self.ca_has_https(raw.ca.as_ref(), raw.url.as_ref());
         let entries = [
             ("router", raw.router.as_ref().map(|router| &router.span)),
             ("url", raw.url.as_ref().map(|url| &url.span)),
@@ -121,7 +124,8 @@ impl Resolver {
             );
         }
         let entry = self.entry(raw, nodes);
-        Target { api, model, entry, key }
+        let http = raw.http.as_ref().and_then(|http| self.http(http, &entry));
+        Target { api, model, entry, access, http }
     }
 
     fn entry(&mut self, raw: &raw::Target, nodes: &[NodePlan]) -> Entry {
@@ -156,25 +160,6 @@ impl Resolver {
             );
             Api::OpenaiChat
         })
-    }
-
-    fn key(&mut self, raw: &raw::Key) -> Key {
-        let name = raw.env.as_str();
-        let problem = match std::env::var(name) {
-            _ if name.is_empty() || name.contains(['=', '\0']) => Some("no variable can have this name"),
-            Ok(value) if value.is_empty() => Some("it is empty"),
-            Ok(_) => None,
-            Err(std::env::VarError::NotPresent) => Some("it is not set"),
-            Err(std::env::VarError::NotUnicode(_)) => Some("it is not text"),
-        };
-        if let Some(problem) = problem {
-            self.mistake(
-                Diagnostic::new(format!("the environment variable `{}` holds no key", name.escape_debug()))
-                    .at(&raw.env.span, problem)
-                    .help("set it before Squall starts, or take `key` away if the target needs none"),
-            );
-        }
-        Key { env: name.into() }
     }
 
     fn ready_has_command(
@@ -290,13 +275,7 @@ impl Resolver {
     fn origin(&mut self, url: &Placed<String>) -> String {
         let Some(parsed) = self.url(url) else { return String::new() };
         let origin = parsed.origin().ascii_serialization();
-        if parsed.scheme() != "http" {
-            self.mistake(
-                Diagnostic::new("a node's proxy speaks plain HTTP in this version")
-                    .at(&url.span, "`https` is not supported here")
-                    .help("an HTTPS endpoint can be the target's `url`, without faults before it"),
-            );
-        } else if parsed.path() != "/" || parsed.query().is_some() || parsed.fragment().is_some() {
+        if parsed.path() != "/" || parsed.query().is_some() || parsed.fragment().is_some() {
             self.mistake(
                 Diagnostic::new("a node's `url` has no path: requests bring their own")
                     .at(&url.span, "expected scheme, host and port only")

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::*;
-use crate::scenario::plan::{Api, Entry, Length, Limits, Phase, Target, Traffic};
+use crate::scenario::plan::{Access, Api, Entry, Length, Limits, Phase, Target, Traffic};
 
 fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) -> Plan {
     let mut start = Nanos::ZERO;
@@ -26,7 +26,8 @@ fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) -> Plan {
             api: Api::OpenaiChat,
             model: "sim".into(),
             entry: Entry::Url("http://127.0.0.1:1/v1".into()),
-            key: None,
+            access: Access::default(),
+            http: None,
         },
         nodes: Vec::new(),
         traffic: Traffic {

@@ -19,8 +19,8 @@ use crate::fault::NodeState;
 use crate::name::{AttemptId, RequestId};
 use crate::record::{AttemptEnd, AttemptFact, Content, Facts, NodeEvent, Recorded, RequestFact};
 use crate::scenario::plan::{
-    Api, Entry, FailoverBounds, FaultPlan, Length, Lengths, Limits, Matching, NodeKind, NodePlan, Objective,
-    OnTrap, Phase, Plan, PluginRef, RouterPolicy, Schedule, Slo, Target, Traffic,
+    Access, Api, Entry, FailoverBounds, FaultPlan, Length, Lengths, Limits, Matching, NodeKind, NodePlan,
+    Objective, OnTrap, Phase, Plan, PluginRef, RouterPolicy, Schedule, Slo, Target, Traffic,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -262,6 +262,7 @@ fn plan() -> Plan {
         name: name.into(),
         zone: String::new(),
         kind: NodeKind::Url("http://127.0.0.1:1".into()),
+        access: Access::default(),
     };
     let phase = |name: &str, start| Phase {
         name: name.into(),
@@ -280,7 +281,8 @@ fn plan() -> Plan {
             api: Api::OpenaiChat,
             model: "sim".into(),
             entry: Entry::Router(RouterPolicy { failover: true }),
-            key: None,
+            access: Access::default(),
+            http: None,
         },
         nodes: vec![node("a"), node("b"), node("c")],
         traffic: Traffic {
