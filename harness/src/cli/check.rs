@@ -254,7 +254,7 @@ fn target(plan: &Plan) -> String {
     let entry = match &plan.target.entry {
         Entry::Router(policy) if policy.failover => "the built-in router over all nodes".into(),
         Entry::Router(_) => "the built-in router over all nodes, without failover".into(),
-        Entry::Url(url) => url.clone(),
+        Entry::Url(urls) => urls.join(", then "),
         Entry::Command(command) => command.argv.join(" "),
         Entry::Node(node) => format!("node {node}"),
     };

@@ -16,6 +16,7 @@ mod meter;
 mod open;
 mod outcome;
 mod patience;
+mod policy;
 mod seen;
 mod session;
 mod wire;

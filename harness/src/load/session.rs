@@ -20,7 +20,7 @@ use crate::clock::{Clock, Nanos};
 use crate::correlation::{Correlator, REQUEST_HEADER};
 use crate::name::RequestId;
 use crate::record::Recorder;
-use crate::scenario::plan::{Http, NodeKind, Plan};
+use crate::scenario::plan::{Entry, Http, NodeKind, Plan};
 use crate::traffic::Prompt;
 
 /// W3C Trace Context, <https://www.w3.org/TR/trace-context/#traceparent-header>.
@@ -47,7 +47,8 @@ pub(super) struct Session {
     in_flight: Arc<AtomicU64>,
     /// Every node is a simulated one, whose answers are known.
     answers_are_known: bool,
-    url: Url,
+    /// Where requests go: each send to the next.
+    urls: Vec<Url>,
 }
 
 impl Session {
@@ -55,9 +56,16 @@ impl Session {
         let LoadContext { plan, clock, base_url, recorder, correlator, stop, in_flight } = context;
         let access = plan.nodes.iter().map(|node| &node.access).chain([&plan.target.access]);
         let secrets = Secrets::of(access)?;
-        let url = format!("{}{}", base_url.trim_end_matches('/'), plan.target.api.path());
-        let url = Url::parse(&url).map_err(|error| LoadError::Address(error.to_string()))?;
-        let client = client(&plan, url.scheme() == "https")?;
+        let url = |base: &String| {
+            let url = format!("{}{}", base.trim_end_matches('/'), plan.target.api.path());
+            Url::parse(&url).map_err(|error| LoadError::Address(error.to_string()))
+        };
+        let more = match &plan.target.entry {
+            Entry::Url(urls) => urls.get(1..).unwrap_or_default(),
+            Entry::Router(_) | Entry::Command(_) | Entry::Node(_) => &[],
+        };
+        let urls: Vec<Url> = [&base_url].into_iter().chain(more).map(url).collect::<Result<_, _>>()?;
+        let client = client(&plan, urls.iter().any(|url| url.scheme() == "https"))?;
         let sims = plan.nodes.iter().filter(|node| matches!(node.kind, NodeKind::Sim(_))).count();
         Ok(Self {
             clock,
@@ -71,9 +79,14 @@ impl Session {
             markers_are_known: !plan.nodes.is_empty(),
             in_flight,
             answers_are_known: sims > 0 && sims == plan.nodes.len(),
-            url,
+            urls,
             plan,
         })
+    }
+
+    /// Where a request goes after so many sends.
+    pub(super) fn url(&self, sends: u32) -> &Url {
+        &self.urls[sends as usize % self.urls.len()]
     }
 
     /// Makes a request ready to be sent.
@@ -95,7 +108,7 @@ impl Session {
         let body = dialect::body(self.plan.target.api, question).map_err(|error| unmade(&error))?;
         let trace = traceparent(self.plan.seed, id);
         let trace = HeaderValue::try_from(trace).map_err(|error| unmade(&error))?;
-        let mut request = Request::new(Method::POST, self.url.clone());
+        let mut request = Request::new(Method::POST, self.url(0).clone());
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.extend(dialect::headers(self.plan.target.api));
@@ -113,7 +126,7 @@ impl Session {
 
     /// The target, for goose, which wants to know one.
     pub(super) fn origin(&self) -> String {
-        self.url.origin().ascii_serialization()
+        self.url(0).origin().ascii_serialization()
     }
 
     /// A place among the requests in flight, unless there are `most` already.

@@ -72,6 +72,10 @@ pub struct RequestRow {
     pub node: Option<NodeName>,
     /// Attempts that reached a node until the request ended, by the proxies' ledger.
     pub attempts: u32,
+    /// Times that the client sent it; 0 when it never did. Times and content are those of the last.
+    pub sends: u32,
+    /// The client left on purpose before its answer was whole.
+    pub left: bool,
     /// Tokens of the prompt, as the schedule asked for them.
     pub input_tokens: u32,
     /// Tokens of the answer that the request asked for.

@@ -15,8 +15,8 @@ use crate::clock::Clock;
 use crate::fault::NodeState;
 use crate::name::{AttemptId, RequestId};
 use crate::scenario::plan::{
-    Access, Api, Entry, Length, Lengths, Limits, NodeKind, NodePlan, Objective, Phase, Plan, Schedule, Slo,
-    Target, Traffic,
+    Access, Api, ClientPolicy, Entry, Length, Lengths, Limits, NodeKind, NodePlan, Objective, Phase, Plan,
+    Schedule, Slo, Target, Traffic,
 };
 
 const MS: u64 = 1_000_000;
@@ -51,6 +51,7 @@ fn plan() -> Plan {
             lengths: Lengths { input: Length::Fixed(1), output: Length::Fixed(1) },
             stream: true,
             limits: Limits { in_flight: 1, connect: limit, first_token: limit, idle: limit, total: limit },
+            client: ClientPolicy::default(),
         },
         phases: vec![phase("calm", 0), phase("storm", 10)],
         faults: Vec::new(),
@@ -86,6 +87,8 @@ fn request(id: u64, at_ms: u64, outcome: Outcome) -> RequestRow {
         output_tokens: 5,
         node: Some("a".into()),
         attempts: 1,
+        sends: 1,
+        left: false,
         input_tokens: 9,
         expected_tokens: Some(5),
         content: Content::Whole,

@@ -130,8 +130,9 @@ pub enum Key {
 pub enum Entry {
     /// The built-in router over all nodes.
     Router(RouterPolicy),
-    /// Something that runs already: the base URL, up to and with `/v1`.
-    Url(String),
+    /// Something that runs already: base URLs, up to and with `/v1`; at least one. Each send of a request
+    /// goes to the next of them, from the first on.
+    Url(Vec<String>),
     /// Started for the run.
     Command(Command),
     /// Straight to one node's proxy.
@@ -213,6 +214,57 @@ pub struct Traffic {
     pub stream: bool,
     /// The limits a client keeps.
     pub limits: Limits,
+    /// What a client does about failure, and when it leaves.
+    pub client: ClientPolicy,
+}
+
+/// What a client does about failure, and when it leaves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ClientPolicy {
+    /// It sends again what failed.
+    pub retries: Option<Retries>,
+    /// From the first send; it leaves then, answered or not.
+    pub leave_after: Option<Duration>,
+    /// It leaves once it has so many events with content.
+    pub leave_at_tokens: Option<u32>,
+}
+
+impl ClientPolicy {
+    /// Times that a request is sent, at most.
+    pub fn most_sends(&self) -> u32 {
+        self.retries.as_ref().map_or(1, |retries| retries.attempts)
+    }
+}
+
+/// How a client sends again what failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Retries {
+    /// Sends of one request at most, the first included; at least two.
+    pub attempts: u32,
+    /// The wait before the second send; each wait after it is twice as long.
+    pub base: Duration,
+    /// No wait is longer.
+    pub max: Duration,
+    /// Waits are drawn from their half up.
+    pub jitter: bool,
+    /// After what.
+    pub on: Vec<RetryOn>,
+    /// Waits as long as `Retry-After` says.
+    pub retry_after: bool,
+}
+
+/// What a client sends a request again for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetryOn {
+    /// This HTTP status.
+    Status(u16),
+    /// No connection came about.
+    Connect,
+    /// The connection broke before any content.
+    Broken,
+    /// No content came in time.
+    Timeout,
 }
 
 /// When requests are sent.

@@ -60,7 +60,7 @@ pub(super) struct Scenario {
 /// What the load is sent to: exactly one of `router`, `url`, `command` and `node`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "[target]", extend("oneOf" = [{"required": ["router"]}, {"required": ["url"]}, {"required": ["command"]}, {"required": ["node"]}], "dependencies" = {"command": ["ready"], "ready": ["command"], "ready_within": ["command"]}))]
+#[schemars(title = "[target]", extend("oneOf" = [{"required": ["router"]}, {"required": ["url"]}, {"required": ["command"]}, {"required": ["node"]}], "dependencies" = {"command": ["ready"], "ready": ["command"], "ready_within": ["command"], "also": ["url"]}))]
 pub(super) struct Target {
     /// The API it speaks; `openai-chat` when it is left out.
     #[schemars(example = "openai-chat", extend("enum" = crate::api::Api::ALL.map(crate::api::Api::name)))]
@@ -74,6 +74,10 @@ pub(super) struct Target {
     /// Something that runs already: its base URL, up to and with `/v1`.
     #[schemars(example = "http://127.0.0.1:4000/v1")]
     pub(super) url: Option<Placed<String>>,
+    /// With `url`: more base URLs. A client that sends a request again sends it to the next of them.
+    #[schemars(example = ["http://127.0.0.1:4001/v1"])]
+    #[serde(default)]
+    pub(super) also: Vec<Placed<String>>,
     /// A program started for the run, and its arguments. `{port}` is a free port, `{dir}` the
     /// scenario's folder, `{node.a}` the proxied URL of node `a`. Needs `ready`.
     #[schemars(example = ["litellm", "--config", "{dir}/litellm.yaml", "--port", "{port}"])]
@@ -222,6 +226,63 @@ pub(super) struct Traffic {
     /// The limits a client keeps.
     #[schemars(example = json!({"in_flight": 2000, "first_token": "5s"}))]
     pub(super) limits: Option<Limits>,
+    /// What a client does about failure, and when it leaves; nothing, and never, when it is left out.
+    #[schemars(example = json!({"retries": {"attempts": 3}}))]
+    pub(super) client: Option<Client>,
+}
+
+/// What a client does about failure, and when it leaves.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "client")]
+pub(super) struct Client {
+    /// Send again what failed before any content had come.
+    #[schemars(example = json!({"attempts": 3, "base": "500ms", "max": "8s"}))]
+    pub(super) retries: Option<Placed<Retries>>,
+    /// Leave on purpose, as a reader who has seen enough; that is no failure of the service.
+    #[schemars(example = json!({"after": "10s"}))]
+    pub(super) leave: Option<Placed<Leave>>,
+}
+
+/// How a client sends again what failed.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "retries")]
+pub(super) struct Retries {
+    /// Sends of one request at most, the first included.
+    #[schemars(example = 3)]
+    pub(super) attempts: Placed<u32>,
+    /// The wait before the second send, doubled before each after it; `500ms` when it is left out.
+    #[schemars(example = &"500ms")]
+    pub(super) base: Option<Placed<DurationText>>,
+    /// The longest wait; `8s` when it is left out.
+    #[schemars(example = &"8s")]
+    pub(super) max: Option<Placed<DurationText>>,
+    /// Draw each wait from its half up, so that clients do not come back all at once; `true` when it is left out.
+    #[schemars(example = false)]
+    #[serde(default = "yes")]
+    pub(super) jitter: bool,
+    /// After what: HTTP statuses, `connect` (no connection), `broken` (before any content), `timeout`. When it is
+    /// left out, what the SDKs of providers have: 408, 409, 429, 500, 502, 503, 504 and the three words.
+    #[schemars(example = json!([429, 503, "connect"]))]
+    pub(super) on: Option<Vec<Placed<NumberOrText>>>,
+    /// Wait as long as `Retry-After` says, up to a minute; `true` when it is left out.
+    #[schemars(example = false)]
+    #[serde(default = "yes")]
+    pub(super) retry_after: bool,
+}
+
+/// When a client leaves on purpose: after a time, or with so many tokens, whichever is first.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "leave")]
+pub(super) struct Leave {
+    /// From the first send.
+    #[schemars(example = &"10s")]
+    pub(super) after: Option<Placed<DurationText>>,
+    /// Events with content.
+    #[schemars(example = 20)]
+    pub(super) tokens: Option<Placed<u32>>,
 }
 
 /// A recorded trace.

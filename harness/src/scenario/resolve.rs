@@ -5,6 +5,7 @@
 //! when nothing was written down, so no stand-in is ever run.
 
 mod access;
+mod client;
 mod faults;
 mod fleet;
 mod objectives;

@@ -3,6 +3,7 @@
 mod apis;
 mod author;
 mod catalogue;
+mod client;
 mod determinism;
 mod interface;
 mod keys;

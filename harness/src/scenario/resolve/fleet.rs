@@ -123,6 +123,13 @@ impl Resolver {
                     .help("add `[[node]]` with `name = \"a\"` and `sim = {}`"),
             );
         }
+        if let Some(also) = raw.also.first().filter(|_| raw.url.is_none()) {
+            self.mistake(
+                Diagnostic::new("`also` stands beside a `url`, and there is none")
+                    .at(&also.span, "nothing is sent here")
+                    .help("make the first of them the `url`"),
+            );
+        }
         let entry = self.entry(raw, nodes);
         let http = raw.http.as_ref().and_then(|http| self.http(http, &entry));
         Target { api, model, entry, access, http }
@@ -131,8 +138,11 @@ impl Resolver {
     fn entry(&mut self, raw: &raw::Target, nodes: &[NodePlan]) -> Entry {
         let names: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
         if let Some(url) = &raw.url {
-            self.url(url);
-            Entry::Url(url.value.clone())
+            let all = std::iter::once(url).chain(&raw.also);
+            for url in all.clone() {
+                self.url(url);
+            }
+            Entry::Url(all.map(|url| url.value.clone()).collect())
         } else if let Some(argv) = &raw.command {
             let (ready, ready_within) = (raw.ready.as_ref(), raw.ready_within.as_ref());
             Entry::Command(self.command(&RawCommand { argv, ready, ready_within }, &names))

@@ -38,6 +38,7 @@ impl Resolver {
             lengths: self.lengths(raw.prompts.as_ref()),
             stream: self.stream(raw.stream.as_ref(), api),
             limits: self.limits(raw.limits.as_ref()),
+            client: raw.client.as_ref().map(|client| self.client(client)).unwrap_or_default(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::*;
-use crate::scenario::plan::{Access, Api, Entry, Length, Limits, Phase, Target, Traffic};
+use crate::scenario::plan::{Access, Api, ClientPolicy, Entry, Length, Limits, Phase, Target, Traffic};
 
 fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) -> Plan {
     let mut start = Nanos::ZERO;
@@ -25,7 +25,7 @@ fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) -> Plan {
         target: Target {
             api: Api::OpenaiChat,
             model: "sim".into(),
-            entry: Entry::Url("http://127.0.0.1:1/v1".into()),
+            entry: Entry::Url(vec!["http://127.0.0.1:1/v1".into()]),
             access: Access::default(),
             http: None,
         },
@@ -41,6 +41,7 @@ fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) -> Plan {
                 idle: second,
                 total: second,
             },
+            client: ClientPolicy::default(),
         },
         phases,
         faults: Vec::new(),

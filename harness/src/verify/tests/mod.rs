@@ -19,8 +19,8 @@ use crate::fault::NodeState;
 use crate::name::{AttemptId, RequestId};
 use crate::record::{AttemptEnd, AttemptFact, Content, Facts, NodeEvent, Recorded, RequestFact};
 use crate::scenario::plan::{
-    Access, Api, Entry, FailoverBounds, FaultPlan, Length, Lengths, Limits, Matching, NodeKind, NodePlan,
-    Objective, OnTrap, Phase, Plan, PluginRef, RouterPolicy, Schedule, Slo, Target, Traffic,
+    Access, Api, ClientPolicy, Entry, FailoverBounds, FaultPlan, Length, Lengths, Limits, Matching, NodeKind,
+    NodePlan, Objective, OnTrap, Phase, Plan, PluginRef, RouterPolicy, Schedule, Slo, Target, Traffic,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -199,6 +199,7 @@ fn request(id: u64, sent: Nanos, node: u16) -> RequestFact {
         output_tokens: 44,
         node: Some(node),
         attempts: 1,
+        sends: 1,
         claimed_attempts: Some(1),
         content: Content::Whole,
         marker: true,
@@ -290,6 +291,7 @@ fn plan() -> Plan {
             lengths: Lengths { input: Length::Fixed(1), output: Length::Fixed(44) },
             stream: true,
             limits: Limits { in_flight: 100, connect: limit, first_token: limit, idle: limit, total: limit },
+            client: ClientPolicy::default(),
         },
         phases: vec![phase("steady", 0.0), phase("storm", 20.0), phase("recovery", 40.0)],
         faults: vec![FaultPlan {

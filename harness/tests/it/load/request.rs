@@ -1,7 +1,7 @@
 //! What is sent: who the request is, what it wants, and its key, which nothing else shows.
 
 use squall::correlation::REQUEST_HEADER;
-use squall::load::LoadError;
+use squall::load::{AccessError, LoadError};
 use squall::name::RequestId;
 use squall::scenario;
 use tokio::io::AsyncWriteExt as _;
