@@ -39,17 +39,14 @@ pub(super) fn error(api: Api, status: StatusCode, code: &str, message: &str) -> 
 
 /// The JSON of such an error.
 fn error_json(api: Api, code: &str, message: &str) -> String {
-    match api {
-        Api::AnthropicMessages => {
-            let message = format!("{code}: {message}");
-            serde_json::json!({ "type": "error", "error": { "type": "api_error", "message": message } })
-        }
-        _ => {
-            let kind = "router_error";
-            serde_json::json!({ "error": { "message": message, "type": kind, "param": null, "code": code } })
-        }
-    }
-    .to_string()
+    let error = if api == Api::AnthropicMessages {
+        let message = format!("{code}: {message}");
+        serde_json::json!({ "type": "error", "error": { "type": "api_error", "message": message } })
+    } else {
+        let kind = "router_error";
+        serde_json::json!({ "error": { "message": message, "type": kind, "param": null, "code": code } })
+    };
+    error.to_string()
 }
 
 /// An event that says in a stream of `api` that it has failed.

@@ -83,11 +83,11 @@ pub(super) fn event<'a>(kind: Option<&[u8]>, data: &'a [u8]) -> Said<'a> {
         Some(b"content_block_delta") => event.delta.map(Part::from),
         Some(b"content_block_start") => event.content_block.map(|block| Part {
             text: block.text.map(|text| text.0).unwrap_or_default(),
-            other: said(&block.thinking),
+            other: said(block.thinking.as_ref()),
             ..Part::default()
         }),
         Some(b"message_delta") => Some(Part {
-            finished: event.delta.is_some_and(|delta| said(&delta.stop_reason)),
+            finished: event.delta.is_some_and(|delta| said(delta.stop_reason.as_ref())),
             tokens: event.usage.and_then(|usage| usage.output_tokens),
             ..Part::default()
         }),
@@ -102,7 +102,7 @@ pub(super) fn event<'a>(kind: Option<&[u8]>, data: &'a [u8]) -> Said<'a> {
 impl<'a> From<Delta<'a>> for Part<'a> {
     fn from(delta: Delta<'a>) -> Self {
         Self {
-            other: said(&delta.thinking) || said(&delta.partial_json),
+            other: said(delta.thinking.as_ref()) || said(delta.partial_json.as_ref()),
             text: delta.text.map(|text| text.0).unwrap_or_default(),
             ..Self::default()
         }
@@ -119,9 +119,9 @@ pub(super) fn whole(body: &[u8]) -> Said<'_> {
     }
     let blocks = message.content.unwrap_or_default();
     Said::Part(Part {
-        other: blocks.iter().any(|block| said(&block.thinking) || block.input.is_some()),
+        other: blocks.iter().any(|block| said(block.thinking.as_ref()) || block.input.is_some()),
         text: joined(blocks.into_iter().filter_map(|block| block.text).map(|text| text.0)),
-        finished: said(&message.stop_reason),
+        finished: said(message.stop_reason.as_ref()),
         tokens: message.usage.and_then(|usage| usage.output_tokens),
         last: false,
     })

@@ -13,8 +13,8 @@ use super::Said;
 pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 /// There is a text, and it says something.
-pub(super) fn said(text: &Option<Text<'_>>) -> bool {
-    text.as_ref().is_some_and(|text| !text.0.is_empty())
+pub(super) fn said(text: Option<&Text<'_>>) -> bool {
+    text.is_some_and(|text| !text.0.is_empty())
 }
 
 /// What an error says: its `message`, or itself where it is a text or something else.

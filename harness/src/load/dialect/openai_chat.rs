@@ -75,15 +75,15 @@ struct Usage {
 
 impl Delta<'_> {
     fn has_other(&self) -> bool {
-        said(&self.reasoning_content)
-            || said(&self.reasoning)
-            || said(&self.refusal)
+        said(self.reasoning_content.as_ref())
+            || said(self.reasoning.as_ref())
+            || said(self.refusal.as_ref())
             || self
                 .tool_calls
                 .iter()
                 .flatten()
                 .filter_map(|call| call.function.as_ref())
-                .any(|f| said(&f.arguments))
+                .any(|f| said(f.arguments.as_ref()))
     }
 }
 
@@ -121,7 +121,7 @@ fn read<'a>(json: &'a [u8], what: &str) -> Said<'a> {
     Said::Part(Part {
         other: delta.has_other(),
         text: delta.content.map(|text| text.0).unwrap_or_default(),
-        finished: said(&choice.finish_reason),
+        finished: said(choice.finish_reason.as_ref()),
         tokens,
         last: false,
     })

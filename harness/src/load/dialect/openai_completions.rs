@@ -96,7 +96,7 @@ fn read<'a>(json: &'a [u8], what: &str) -> Said<'a> {
         return Said::Error("the finish_reason is `error`".into());
     }
     Said::Part(Part {
-        finished: said(&choice.finish_reason),
+        finished: said(choice.finish_reason.as_ref()),
         text: choice.text.map(|text| text.0).unwrap_or_default(),
         tokens,
         ..Part::default()

@@ -171,10 +171,10 @@ impl<'a> Item<'a> {
 
     fn has_other(&self) -> bool {
         let parts = || self.content.iter().chain(&self.summary).flatten();
-        said(&self.arguments)
-            || said(&self.input)
-            || parts().any(|part| said(&part.refusal))
-            || (!self.is_message() && parts().any(|part| said(&part.text)))
+        said(self.arguments.as_ref())
+            || said(self.input.as_ref())
+            || parts().any(|part| said(part.refusal.as_ref()))
+            || (!self.is_message() && parts().any(|part| said(part.text.as_ref())))
     }
 
     /// The text that a reader sees.
