@@ -153,7 +153,7 @@ pub(crate) fn holds_key(name: &HeaderName) -> bool {
 /// The headers with `[key]` in the place of whatever is secret: those that hold keys, and `more`.
 pub(crate) fn hide(headers: &HeaderMap, more: &[HeaderName]) -> HeaderMap {
     let mut shown = headers.clone();
-    for (name, value) in shown.iter_mut() {
+    for (name, value) in &mut shown {
         if holds_key(name) || more.contains(name) {
             *value = HeaderValue::from_static(HIDDEN);
         }

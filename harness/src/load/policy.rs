@@ -17,7 +17,7 @@ use crate::name::RequestId;
 use crate::scenario::plan::{Retries, RetryOn};
 
 /// A server that asks for more is not believed, as the SDKs of providers do it.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(1);
 
 /// How a send ended, as far as it matters for the next.
 #[derive(Clone, Copy, Debug)]
@@ -145,12 +145,12 @@ mod tests {
         #[test]
         fn a_draw_is_fixed_and_a_wait_is_within_its_bounds(seed: u64, id: u64, sends in 1_u32..4) {
             let drawn = draw(seed, RequestId(id), sends);
-            prop_assert_eq!(drawn, draw(seed, RequestId(id), sends));
+            prop_assert_eq!(drawn.to_bits(), draw(seed, RequestId(id), sends).to_bits());
             prop_assert!((0.0..1.0).contains(&drawn));
             let jitter = Retries { jitter: true, ..retries() };
             let whole = wait(&retries(), &busy(), sends, 0.0).unwrap_or_default();
             let drawn = wait(&jitter, &busy(), sends, drawn).unwrap_or_default();
-            prop_assert!(drawn <= whole && drawn >= whole / 2 - Duration::from_nanos(1));
+            prop_assert!(drawn <= whole && drawn + Duration::from_nanos(1) >= whole / 2);
         }
     }
 }

@@ -41,6 +41,7 @@ pub enum TimeoutKind {
 
 /// A row of `requests.jsonl`: one request of the load generator, written when it ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a row of a ledger: each is a column of its own")]
 pub struct RequestRow {
     /// Dense from 0, in order of the schedule.
     pub id: RequestId,

@@ -93,7 +93,7 @@ impl Secured {
 
 /// A certificate for 127.0.0.1 of an authority of our own, whose certificate is left in `ca`.
 fn certified(ca: &Path) -> Result<ServerConfig> {
-    let mut params = CertificateParams::new(Vec::new())?;
+    let mut params = CertificateParams::new(Vec::<String>::new())?;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
     fs::write(ca, authority.pem())?;

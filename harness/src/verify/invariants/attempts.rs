@@ -65,8 +65,10 @@ pub(super) fn within_retry_bound(view: &View<'_>) -> Invariant {
         return not_checked(BOUND, why);
     }
     let attempts = || {
-        let of = |id| view.attempts_of(id).count;
-        view.facts.requests.iter().map(move |request| (request.id, of(request.id), request.sends.max(1)))
+        view.facts
+            .requests
+            .iter()
+            .map(|request| (request.id, view.attempts_of(request.id).count, request.sends.max(1)))
     };
     let bound = match &view.plan.target.entry {
         Entry::Router(policy) if policy.failover => Tuning::default().retries + 1,
