@@ -19,6 +19,7 @@ pub mod run;
 pub mod scenario;
 pub mod sse;
 pub mod tls;
+pub mod tokens;
 pub mod traffic;
 pub mod usage;
 pub mod verify;

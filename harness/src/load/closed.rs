@@ -25,7 +25,7 @@ use super::LoadError;
 use super::session::Session;
 use crate::name::RequestId;
 use crate::record::Record;
-use crate::traffic;
+use crate::traffic::Prompts;
 
 /// Users a second that goose starts: all of them as fast as it can. Not more, since goose counts the
 /// milliseconds that this takes in single precision.
@@ -38,9 +38,13 @@ const REST: Duration = Duration::from_millis(10);
 /// Runs `count` users until the plan's end, and waits until the last request has ended.
 pub(super) async fn run(session: &Arc<Session>, count: u32, think: Duration) -> Result<(), LoadError> {
     silence();
-    let users =
-        Users { session: Arc::clone(session), think, ids: AtomicU64::new(0), failure: Mutex::new(None) };
-    let users = Arc::new(users);
+    let users = Arc::new(Users {
+        session: Arc::clone(session),
+        think,
+        prompts: Prompts::of(&session.plan)?,
+        ids: AtomicU64::new(0),
+        failure: Mutex::new(None),
+    });
     let attack = attack(&users, count)?;
     tokio::select! {
         // What it measured is nothing.
@@ -73,6 +77,7 @@ impl From<GooseError> for LoadError {
 struct Users {
     session: Arc<Session>,
     think: Duration,
+    prompts: Prompts,
     ids: AtomicU64,
     /// The first thing that went wrong with a user; goose would only count it.
     failure: Mutex<Option<LoadError>>,
@@ -98,8 +103,7 @@ impl Users {
                 break;
             }
             let id = RequestId(self.ids.fetch_add(1, Ordering::Relaxed));
-            let (prompt, output_tokens) =
-                traffic::prompt(session.plan.seed, id, session.plan.traffic.lengths);
+            let (prompt, output_tokens) = self.prompts.draw(id)?;
             let ask = session.ask(id, ready, &prompt, output_tokens)?;
             session.recorder.record(Record::Arrival(ready));
             let place = session.enter(u64::MAX);

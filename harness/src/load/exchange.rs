@@ -9,6 +9,7 @@ use reqwest::{Method, Request, Response};
 
 use super::content::Check;
 use super::dialect;
+use super::kept::Found;
 use super::outcome::{Ending, Judged};
 use super::patience::Patience;
 use super::policy::{self, Failed};
@@ -22,6 +23,7 @@ use crate::correlation::{ATTEMPTS_HEADER, Joined};
 use crate::name::RequestId;
 use crate::record::{Content, Record, RequestRow};
 use crate::sse::Parser;
+use crate::traffic::Expect;
 use squall_report::{Cohort, Outcome};
 
 /// No event of an answer is longer; a stream without any end of an event is not kept beyond it.
@@ -39,6 +41,8 @@ pub(super) struct Ask {
     pub(super) output_tokens: u32,
     /// The right answer, where it is known.
     pub(super) answer: Option<Answer>,
+    /// What a right answer of a real model is, where that is known.
+    pub(super) expect: Option<Expect>,
     pub(super) request: Request,
 }
 
@@ -99,7 +103,7 @@ impl Session {
         let first = self.clock.now();
         self.meter.sent(first.since(intended));
         let mut sends = 1;
-        let last = loop {
+        let mut last = loop {
             let next = self.copy(&ask.request, sends);
             let send = self.send(&mut ask, first).await;
             match self.wait_to_resend(id, &send, sends).await.then_some(next).flatten() {
@@ -111,7 +115,8 @@ impl Session {
         };
         let end = self.clock.now();
         let joined = self.correlator.finish(id);
-        self.record(&asked, Carried { first, end, sends, ..last }, joined);
+        let found = self.study(id, ask.expect.take(), &mut last.seen).await;
+        self.record(&asked, Carried { first, end, sends, ..last }, joined, found);
     }
 
     /// The request for the next send, if there may be one: to the next target.
@@ -279,7 +284,7 @@ impl Session {
         self.recorder.record(Record::Request { row: Box::new(row), gaps_ns: Vec::new() });
     }
 
-    fn record(&self, asked: &Asked, carried: Carried, joined: Joined) {
+    fn record(&self, asked: &Asked, carried: Carried, joined: Joined, found: Found) {
         let Carried { first, end, sends, wire, mut seen } = carried;
         let left = wire == Wire::Left;
         let content = seen.compare();
@@ -308,7 +313,10 @@ impl Session {
             outcome,
             status: seen.status.map(|status| status.as_u16()),
             events: seen.events,
-            output_tokens: seen.tokens.unwrap_or(seen.events),
+            output_tokens: seen.tokens.or(found.tokens).unwrap_or(seen.events),
+            usage_tokens: seen.tokens,
+            counted_tokens: found.tokens,
+            right: found.right.filter(|_| outcome == Outcome::Ok),
             node: joined.node,
             attempts: joined.attempts,
             sends,
@@ -341,6 +349,9 @@ impl Session {
             status: None,
             events: 0,
             output_tokens: 0,
+            usage_tokens: None,
+            counted_tokens: None,
+            right: None,
             node: None,
             attempts: 0,
             sends: 0,

@@ -1,6 +1,6 @@
 //! What the client has seen of one answer so far: its times, its content, its end.
 //!
-//! Invariant: it holds no text of the answer; the size of it grows by four bytes an event.
+//! Invariant: its size grows by four bytes an event, and by the text as far as that is kept (`kept.rs`).
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use http::StatusCode;
 
 use super::content::Check;
 use super::dialect::Said;
+use super::kept::Kept;
 use crate::clock::Nanos;
 use crate::record::Content;
 
@@ -35,6 +36,7 @@ pub(super) struct Seen {
     pub(super) unreadable: Option<String>,
     pub(super) finished: bool,
     pub(super) done: bool,
+    pub(super) kept: Kept,
     checker: Option<Check>,
 }
 
@@ -56,6 +58,7 @@ impl Seen {
             unreadable: None,
             finished: false,
             done: false,
+            kept: Kept::default(),
             checker,
         }
     }
@@ -70,6 +73,8 @@ impl Seen {
                 if let Some(checker) = self.checker.as_mut().filter(|_| !part.text.is_empty()) {
                     checker.feed(&part.text);
                 }
+                self.kept.push(&part.text);
+                self.kept.other(part.other);
                 self.finished |= part.finished;
                 self.done |= part.last;
                 self.tokens = part.tokens.or(self.tokens);

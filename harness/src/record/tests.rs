@@ -39,6 +39,7 @@ fn plan() -> Plan {
             entry: Entry::Node("a".into()),
             access: Access::default(),
             http: None,
+            tokenizer: crate::scenario::plan::Tokenizer::Words,
         },
         nodes: vec![NodePlan {
             name: "a".into(),
@@ -49,6 +50,7 @@ fn plan() -> Plan {
         traffic: Traffic {
             schedule: Schedule::Constant(1.0),
             lengths: Lengths { input: Length::Fixed(1), output: Length::Fixed(1) },
+            corpus: None,
             stream: true,
             limits: Limits { in_flight: 1, connect: limit, first_token: limit, idle: limit, total: limit },
             client: ClientPolicy::default(),
@@ -94,6 +96,9 @@ fn request(id: u64, at_ms: u64, outcome: Outcome) -> RequestRow {
         content: Content::Whole,
         marker: true,
         genuine_marker: true,
+        usage_tokens: None,
+        counted_tokens: None,
+        right: None,
         clean_end: true,
         claimed_attempts: Some(1),
         timeout: None,

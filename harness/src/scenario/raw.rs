@@ -106,6 +106,12 @@ pub(super) struct Target {
     /// `2` without TLS is spoken by prior knowledge (h2c), with a `url` or a `command`.
     #[schemars(example = &"2", extend("enum" = ["1.1", "2"]))]
     pub(super) http: Option<Placed<String>>,
+    /// What its tokens are counted by: `o200k_base`, `cl100k_base`, `p50k_base` or `r50k_base` of
+    /// tiktoken, or `words` (a word, a number and a mark are a token each, as simulated nodes count). When
+    /// it is left out: that of the model where tiktoken knows its name, `words` where all nodes are
+    /// simulated, and `o200k_base` otherwise.
+    #[schemars(example = &"o200k_base")]
+    pub(super) tokenizer: Option<Placed<String>>,
 }
 
 /// A secret, by the environment variable or the file that holds it: exactly one of `env` and `file`. Its value
@@ -217,7 +223,7 @@ pub(super) struct Traffic {
     /// Closed loop: users who each wait for their answer before they ask again.
     #[schemars(example = json!({"count": 20, "think": "1s"}))]
     pub(super) users: Option<Placed<Users>>,
-    /// With `arrivals` or `users`: how long prompts and answers are.
+    /// With `arrivals` or `users`: what is asked, and how long prompts and answers are.
     #[schemars(example = json!({"input": "lognormal(600, 400)", "output": 200}))]
     pub(super) prompts: Option<Placed<Prompts>>,
     /// Ask for streams; `true` when it is left out, except for embeddings, which are none.
@@ -327,7 +333,8 @@ pub(super) struct Users {
     pub(super) turns: Option<Placed<u32>>,
 }
 
-/// How long prompts and answers are, in tokens: a number, or `lognormal(mean, standard deviation)`.
+/// What is asked: conversations of a corpus, or texts that are written. Lengths are in tokens: a number, or
+/// `lognormal(mean, standard deviation)`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "prompts")]
@@ -338,7 +345,8 @@ pub(super) struct Prompts {
     /// Tokens of an answer; 200 when it is left out.
     #[schemars(example = 200)]
     pub(super) output: Option<Placed<NumberOrText>>,
-    /// Not supported in this version.
+    /// Conversations to ask with: a JSONL file, one a line, of which each request takes one. Such prompts
+    /// have lengths of their own, so `input` has no place beside it.
     #[schemars(example = "corpora/chat.jsonl")]
     pub(super) corpus: Option<Placed<String>>,
 }

@@ -7,8 +7,10 @@
 mod arrival;
 mod azure;
 mod conversation;
+mod corpus;
 mod draw;
 mod prompt;
+mod prose;
 
 use std::io;
 use std::path::PathBuf;
@@ -17,7 +19,8 @@ use std::time::Duration;
 pub use arrival::{Arrival, Arrivals, Basis, Survey, arrivals, survey};
 pub use azure::{AzureTrace, Row};
 pub use conversation::{Conversation, Expect, Message, NoQuestion, Prompt, Role, Tool, ToolCall};
-pub use prompt::{MAX_TOKENS, prompt, prompt_of};
+pub use corpus::corpus_schema_text;
+pub use prompt::{MAX_TOKENS, Prompts, Shape};
 
 /// Why there is no traffic.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +67,34 @@ pub enum TrafficError {
         needed: Duration,
         /// The speed of the replay.
         speed: f64,
+    },
+    /// The tokenizer can't be had, or no prompts be written for it.
+    #[error(transparent)]
+    Tokenizer(#[from] crate::tokens::TokenizerError),
+    /// The corpus could not be opened or read.
+    #[error("cannot read the corpus {}: {source}; paths are relative to the scenario's file", path.display())]
+    UnreadableCorpus {
+        /// The corpus.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Lines of the corpus are no conversations.
+    #[error(
+        "the corpus {} has bad lines (scenarios/corpora/README.md says what a line is):{mistakes}",
+        path.display()
+    )]
+    Corpus {
+        /// The corpus.
+        path: PathBuf,
+        /// Each on a line of its own: the number of the line in the file, from 1, and what is wrong.
+        mistakes: String,
+    },
+    /// The corpus has no lines.
+    #[error("the corpus {} has no lines; each is a conversation to ask with", path.display())]
+    EmptyCorpus {
+        /// The corpus.
+        path: PathBuf,
     },
     /// Closed-loop users have no schedule: each sends when its last answer came.
     #[error("closed-loop users have no arrival schedule; run them with the closed loop")]

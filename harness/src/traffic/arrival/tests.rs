@@ -4,7 +4,9 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::*;
-use crate::scenario::plan::{Access, Api, ClientPolicy, Entry, Length, Limits, Phase, Target, Traffic};
+use crate::scenario::plan::{
+    Access, Api, ClientPolicy, Entry, Length, Lengths, Limits, Phase, Target, Traffic,
+};
 
 fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) -> Plan {
     let mut start = Nanos::ZERO;
@@ -28,11 +30,13 @@ fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) -> Plan {
             entry: Entry::Url(vec!["http://127.0.0.1:1/v1".into()]),
             access: Access::default(),
             http: None,
+            tokenizer: crate::scenario::plan::Tokenizer::Words,
         },
         nodes: Vec::new(),
         traffic: Traffic {
             schedule,
             lengths: Lengths { input: Length::Fixed(20), output: Length::Lognormal { mean: 50.0, sd: 30.0 } },
+            corpus: None,
             stream: true,
             limits: Limits {
                 in_flight: 10,

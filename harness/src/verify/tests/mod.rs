@@ -204,6 +204,9 @@ fn request(id: u64, sent: Nanos, node: u16) -> RequestFact {
         content: Content::Whole,
         marker: true,
         genuine_marker: true,
+        usage_tokens: None,
+        counted_tokens: None,
+        right: None,
         clean_end: true,
     }
 }
@@ -284,11 +287,13 @@ fn plan() -> Plan {
             entry: Entry::Router(RouterPolicy { failover: true }),
             access: Access::default(),
             http: None,
+            tokenizer: crate::scenario::plan::Tokenizer::Words,
         },
         nodes: vec![node("a"), node("b"), node("c")],
         traffic: Traffic {
             schedule: Schedule::Constant(20.0),
             lengths: Lengths { input: Length::Fixed(1), output: Length::Fixed(44) },
+            corpus: None,
             stream: true,
             limits: Limits { in_flight: 100, connect: limit, first_token: limit, idle: limit, total: limit },
             client: ClientPolicy::default(),
