@@ -27,8 +27,9 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 fn gossip(seen: &Arc<AtomicUsize>) -> Result<Node> {
     let seen = Arc::clone(seen);
     Node::new(move |out, request| {
-        let told =
-            request.split("\r\n\r\n").next().unwrap_or_default().replace("\r\n", " ").replace('"', "'");
+        let secret = |line: &&str| [KEY, TENANT, NODE_KEY].iter().any(|secret| line.contains(secret));
+        let told: Vec<&str> = request.lines().filter(secret).collect();
+        let told = told.join(" ");
         if told.contains(TENANT) && (told.contains(KEY) || told.contains(NODE_KEY)) {
             let turn = seen.fetch_add(1, Ordering::SeqCst);
             let (status, kind, body) = match turn % 3 {
