@@ -15,6 +15,7 @@ use squall::scenario::plan::{
     Entry, FailoverBounds, FaultPlan, Key, Length, NodeKind, NodePlan, Objective, Plan, Schedule,
 };
 use squall::scenario::{self, ScenarioError};
+use squall::traffic::trace::{self, BadRows, Spread};
 use squall::traffic::{self, Basis, Survey};
 use squall_report::Metric;
 
@@ -135,6 +136,9 @@ impl<'a> Checked<'a> {
             warnings: Vec::new(),
         };
         checked.warnings = checked.warnings();
+        checked.warnings.extend(survey.skipped.first.as_ref().map(|first| {
+            format!("{} bad rows of the trace are left out; the first, {first}", survey.skipped.rows)
+        }));
         checked
     }
 
@@ -269,7 +273,9 @@ fn load(plan: &Plan) -> String {
     let lengths = plan.traffic.lengths;
     let lengths = format!("{} tokens in, {} out", length(lengths.input), length(lengths.output));
     let schedule = match &plan.traffic.schedule {
-        Schedule::Trace { path, speed } => format!("trace {}, {speed} times as fast", path.display()),
+        Schedule::Trace { trace, speed } => {
+            format!("trace {}, {speed} times as fast{}", trace.path.display(), reading(trace))
+        }
         Schedule::Constant(rate) => format!("{rate}/s evenly, {lengths}"),
         Schedule::Poisson(rate) => format!("{rate}/s Poisson, {lengths}"),
         Schedule::Users { count, think } => {
@@ -278,6 +284,20 @@ fn load(plan: &Plan) -> String {
     };
     let stream = if plan.traffic.stream { "streams" } else { "no streams" };
     format!("{schedule}; {stream}, at most {} in flight", plan.traffic.limits.in_flight)
+}
+
+/// How a trace is read, where that is not as it is.
+fn reading(trace: &trace::Source) -> String {
+    let spread = match trace.spread {
+        None => String::new(),
+        Some(Spread::Found) => ", its times spread by their rounding".into(),
+        Some(Spread::By(by)) => format!(", its times spread by {}", duration(by)),
+    };
+    let bad_rows = match trace.bad_rows {
+        BadRows::Refuse => "",
+        BadRows::Skip => ", bad rows skipped",
+    };
+    spread + bad_rows
 }
 
 fn length(length: Length) -> String {

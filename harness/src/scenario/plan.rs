@@ -14,6 +14,7 @@ use squall_report::Metric;
 pub use crate::api::Api;
 use crate::clock::Nanos;
 use crate::name::NodeName;
+use crate::traffic::trace;
 
 /// A run, ready to be carried out.
 #[derive(Clone, Debug, Serialize)]
@@ -326,8 +327,8 @@ pub enum RetryOn {
 pub enum Schedule {
     /// The times and lengths of a recorded trace, this many times as fast.
     Trace {
-        /// The trace's file, relative to the working directory or absolute.
-        path: PathBuf,
+        /// The trace, its path relative to the working directory or absolute.
+        trace: trace::Source,
         /// 2 is twice as fast.
         speed: f64,
     },

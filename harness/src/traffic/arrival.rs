@@ -4,17 +4,17 @@
 //! end; a trace that ends before the run does is an error, never silence. [`survey`] and
 //! [`arrivals`] walk the same times, so that what is announced is what is sent.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, Exp1};
 
 use super::TrafficError;
-use super::azure::AzureTrace;
 use super::conversation::Prompt;
 use super::draw::{Purpose, stream};
 use super::prompt::{Prompts, Shape};
+use super::trace::{self, BLOCK_TOKENS, Row, Rows, Skipped};
 use crate::clock::Nanos;
 use crate::name::RequestId;
 use crate::scenario::plan::{Plan, Schedule};
@@ -59,15 +59,27 @@ impl Iterator for Arrivals {
         };
         let id = RequestId(self.next);
         self.next += 1;
-        let made = match slot.tokens {
+        let made = match &slot.row {
             None => self.prompts.draw(id),
-            Some((tokens, output)) => {
-                let shape = Shape { tokens, ..Shape::default() };
-                self.prompts.shaped(id, shape).map(|prompt| (prompt, output))
-            }
+            Some(row) => ask(&self.prompts, id, row),
         };
         Some(made.map(|(prompt, output_tokens)| Arrival { id, at: slot.at, prompt, output_tokens }))
     }
+}
+
+/// The prompt and the tokens of the answer that a row says; what it does not say is drawn.
+fn ask(prompts: &Prompts, id: RequestId, row: &Row) -> Result<(Prompt, u32), TrafficError> {
+    let drawn = prompts.lengths(id);
+    let tokens = row.input_tokens.unwrap_or(drawn.0);
+    let shape = Shape { tokens, blocks: &row.hash_ids, block_tokens: BLOCK_TOKENS };
+    Ok((prompts.shaped(id, shape)?, row.output_tokens.unwrap_or(drawn.1)))
+}
+
+/// A row that no prompt may take the place of.
+fn as_it_is(path: &Path, line: u64) -> TrafficError {
+    let problem = "a request as it is, which this version reads and converts but can't send; \
+                   give `input_tokens` instead of `body`";
+    TrafficError::Row { path: path.to_owned(), line, problem: problem.into() }
 }
 
 /// How the counts of a [`Survey`] were found.
@@ -87,6 +99,8 @@ pub struct Survey {
     pub per_phase: Vec<u64>,
     /// How they were found.
     pub basis: Basis,
+    /// Bad rows of the trace that are left out, of those that the run will read.
+    pub skipped: Skipped,
 }
 
 impl Survey {
@@ -101,23 +115,29 @@ impl Survey {
 pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
     Prompts::of(plan)?;
     let mut per_phase = vec![0; plan.phases.len()];
-    let times = match Times::of(plan) {
+    let mut times = match Times::of(plan) {
         Ok(times) => times,
-        Err(TrafficError::ClosedLoop) => return Ok(Survey { per_phase, basis: Basis::ClosedLoop }),
+        Err(TrafficError::ClosedLoop) => {
+            return Ok(Survey { per_phase, basis: Basis::ClosedLoop, skipped: Skipped::default() });
+        }
         Err(error) => return Err(error),
     };
-    for slot in times {
+    for slot in times.by_ref() {
         per_phase[plan.phase_at(slot?.at)] += 1;
     }
-    Ok(Survey { per_phase, basis: Basis::Exact })
+    let skipped = match &times.source {
+        Source::Trace { rows, .. } => rows.skipped().clone(),
+        _ => Skipped::default(),
+    };
+    Ok(Survey { per_phase, basis: Basis::Exact, skipped })
 }
 
 /// A place in the schedule, before it has a prompt.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Slot {
     at: Nanos,
-    /// Tokens in and out, where the schedule says.
-    tokens: Option<(u32, u32)>,
+    /// What is asked, where a trace says.
+    row: Option<Box<Row>>,
 }
 
 /// The times of a schedule until the run's end.
@@ -130,7 +150,7 @@ struct Times {
 
 #[derive(Debug)]
 enum Source {
-    Trace { trace: Box<AzureTrace>, path: PathBuf, speed: f64, last: Nanos },
+    Trace { rows: Box<Rows>, path: PathBuf, speed: f64, last: Nanos },
     Constant { gap_ns: f64, index: u64 },
     Poisson { gap_ns: f64, at_ns: f64, random: Box<ChaCha8Rng> },
 }
@@ -138,9 +158,9 @@ enum Source {
 impl Times {
     fn of(plan: &Plan) -> Result<Self, TrafficError> {
         let source = match &plan.traffic.schedule {
-            Schedule::Trace { path, speed } => Source::Trace {
-                trace: Box::new(AzureTrace::open(path)?),
-                path: path.clone(),
+            Schedule::Trace { trace, speed } => Source::Trace {
+                rows: Box::new(trace::open(trace, plan.seed)?),
+                path: trace.path.clone(),
                 speed: *speed,
                 last: Nanos::ZERO,
             },
@@ -158,13 +178,17 @@ impl Times {
     /// The next place in the schedule, whether or not the run has ended by then.
     fn advance(&mut self) -> Result<Slot, TrafficError> {
         match &mut self.source {
-            Source::Trace { trace, path, speed, last } => match trace.next() {
+            Source::Trace { rows, path, speed, last } => match rows.next() {
                 Some(row) => {
                     let row = row?;
-                    *last = Nanos((row.at.0 as f64 / *speed) as u64);
-                    Ok(Slot { at: *last, tokens: Some((row.input_tokens, row.output_tokens)) })
+                    if row.request.is_some() {
+                        return Err(as_it_is(path, row.line));
+                    }
+                    let Some(at) = row.at else { return Err(TrafficError::NoTimes { path: path.clone() }) };
+                    *last = Nanos((at.0 as f64 / *speed) as u64);
+                    Ok(Slot { at: *last, row: Some(Box::new(row)) })
                 }
-                None if trace.is_empty() => Err(TrafficError::Empty { path: path.clone() }),
+                None if rows.is_empty() => Err(TrafficError::Empty { path: path.clone() }),
                 None => Err(TrafficError::Short {
                     path: path.clone(),
                     covers: last.since(Nanos::ZERO),
@@ -176,12 +200,12 @@ impl Times {
                 // From the index, not by adding up: no rounding error grows with the run.
                 let at = Nanos((*index as f64 * *gap_ns) as u64);
                 *index += 1;
-                Ok(Slot { at, tokens: None })
+                Ok(Slot { at, row: None })
             }
             Source::Poisson { gap_ns, at_ns, random } => {
                 let gap: f64 = Exp1.sample(random);
                 *at_ns += gap * *gap_ns;
-                Ok(Slot { at: Nanos(*at_ns as u64), tokens: None })
+                Ok(Slot { at: Nanos(*at_ns as u64), row: None })
             }
         }
     }

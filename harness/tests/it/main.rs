@@ -17,3 +17,4 @@ mod scenario;
 mod sim;
 mod support;
 mod tls;
+mod trace;
