@@ -7,6 +7,7 @@ pub mod access;
 pub mod answer;
 pub mod api;
 pub mod author;
+pub mod calibration;
 pub mod clock;
 pub mod correlation;
 pub mod fault;

@@ -20,6 +20,7 @@ use squall::traffic::{self, Basis, Survey};
 use squall_report::Metric;
 
 use super::exit::Exit;
+use super::limits;
 
 const HEADING: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -158,6 +159,9 @@ impl<'a> Checked<'a> {
                 ));
             }
         }
+        // As the run itself will do.
+        let _ = limits::raise_open_files();
+        warnings.extend(limits::warnings(self.plan));
         if self.plan.slos.is_empty() && self.plan.failover.is_none() {
             warnings.push("nothing must hold: add [[slo]] or [failover], or the run proves nothing".into());
         }
@@ -283,7 +287,10 @@ fn load(plan: &Plan) -> String {
         }
     };
     let stream = if plan.traffic.stream { "streams" } else { "no streams" };
-    format!("{schedule}; {stream}, at most {} in flight", plan.traffic.limits.in_flight)
+    let limits = plan.traffic.limits;
+    let requests =
+        limits.requests.map_or_else(String::new, |requests| format!(", {requests} requests in all"));
+    format!("{schedule}; {stream}, at most {} in flight{requests}", limits.in_flight)
 }
 
 /// How a trace is read, where that is not as it is.

@@ -20,6 +20,7 @@ use goose::config::GooseConfiguration;
 use goose::goose::{Scenario, Transaction, TransactionFunction};
 use goose::{GooseAttack, GooseError};
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use super::LoadError;
 use super::session::Session;
@@ -43,13 +44,14 @@ pub(super) async fn run(session: &Arc<Session>, count: u32, think: Duration) -> 
         think,
         prompts: Prompts::of(&session.plan)?,
         ids: AtomicU64::new(0),
+        all_asked: CancellationToken::new(),
         failure: Mutex::new(None),
     });
     let attack = attack(&users, count)?;
     tokio::select! {
         // What it measured is nothing.
         attacked = attack.execute() => drop(attacked?),
-        never = stop_goose(session) => match never {},
+        never = stop_goose(&users) => match never {},
     }
     let failure = users.failure.lock().take();
     failure.map_or(Ok(()), Err)
@@ -57,9 +59,11 @@ pub(super) async fn run(session: &Arc<Session>, count: u32, think: Duration) -> 
 
 /// Tells goose that its users have nothing more to do. It forgets what it is told while it starts, so
 /// it is told again until it has stopped.
-async fn stop_goose(session: &Session) -> Infallible {
+async fn stop_goose(users: &Users) -> Infallible {
+    let session = &users.session;
     tokio::select! {
         () = session.clock.sleep_until(session.plan.end()) => {}
+        () = users.all_asked.cancelled() => {}
         () = session.over.cancelled() => {}
     }
     loop {
@@ -79,6 +83,8 @@ struct Users {
     think: Duration,
     prompts: Prompts,
     ids: AtomicU64,
+    /// As many requests were asked as the plan may have.
+    all_asked: CancellationToken,
     /// The first thing that went wrong with a user; goose would only count it.
     failure: Mutex<Option<LoadError>>,
 }
@@ -94,6 +100,16 @@ impl Users {
         tokio::time::sleep(REST).await;
     }
 
+    /// The next request's id; none when there are as many as there may be.
+    fn next_id(&self) -> Option<RequestId> {
+        let id = self.ids.fetch_add(1, Ordering::Relaxed);
+        if self.session.plan.traffic.limits.requests.is_some_and(|most| id >= most) {
+            self.all_asked.cancel();
+            return None;
+        }
+        Some(RequestId(id))
+    }
+
     async fn ask_on(&self) -> Result<(), LoadError> {
         let session = &self.session;
         let end = session.plan.end();
@@ -102,7 +118,7 @@ impl Users {
             if ready >= end {
                 break;
             }
-            let id = RequestId(self.ids.fetch_add(1, Ordering::Relaxed));
+            let Some(id) = self.next_id() else { break };
             let (prompt, output_tokens) = self.prompts.draw(id)?;
             let ask = session.ask(id, ready, &prompt, output_tokens)?;
             session.recorder.record(Record::Arrival(ready));

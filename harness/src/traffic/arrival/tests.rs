@@ -40,6 +40,7 @@ fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) -> Plan {
             stream: true,
             limits: Limits {
                 in_flight: 10,
+                requests: None,
                 connect: second,
                 first_token: second,
                 idle: second,
