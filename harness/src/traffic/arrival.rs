@@ -13,8 +13,8 @@ use rand_distr::{Distribution as _, Exp1};
 use super::TrafficError;
 use super::conversation::Prompt;
 use super::draw::{Purpose, stream};
-use super::prompt::{Prompts, Shape};
-use super::trace::{self, BLOCK_TOKENS, Row, Rows, Skipped};
+use super::prompt::{Prompts, read_request};
+use super::trace::{self, Row, Rows, Skipped};
 use crate::clock::Nanos;
 use crate::name::RequestId;
 use crate::scenario::plan::{Plan, Schedule};
@@ -70,25 +70,10 @@ impl Iterator for Arrivals {
         self.next += 1;
         let made = match &slot.row {
             None => self.prompts.draw(id),
-            Some(row) => ask(&self.prompts, id, row),
+            Some(row) => self.prompts.of_row(id, row, self.times.trace()),
         };
         Some(made.map(|(prompt, output_tokens)| Arrival { id, at: slot.at, prompt, output_tokens }))
     }
-}
-
-/// The prompt and the tokens of the answer that a row says; what it does not say is drawn.
-fn ask(prompts: &Prompts, id: RequestId, row: &Row) -> Result<(Prompt, u32), TrafficError> {
-    let drawn = prompts.lengths(id);
-    let tokens = row.input_tokens.unwrap_or(drawn.0);
-    let shape = Shape { tokens, blocks: &row.hash_ids, block_tokens: BLOCK_TOKENS };
-    Ok((prompts.shaped(id, shape)?, row.output_tokens.unwrap_or(drawn.1)))
-}
-
-/// A row that no prompt may take the place of.
-fn as_it_is(path: &Path, line: u64) -> TrafficError {
-    let problem = "a request as it is, which this version reads and converts but can't send; \
-                   give `input_tokens` instead of `body`";
-    TrafficError::Row { path: path.to_owned(), line, problem: problem.into() }
 }
 
 /// How the counts of a [`Survey`] were found.
@@ -184,14 +169,23 @@ impl Times {
         Ok(Self { end: plan.end(), source, over: false })
     }
 
+    /// The trace's path, for errors; empty where there is none.
+    fn trace(&self) -> &Path {
+        match &self.source {
+            Source::Trace { path, .. } => path,
+            _ => Path::new(""),
+        }
+    }
+
     /// The next place in the schedule, whether or not the run has ended by then.
     fn advance(&mut self) -> Result<Slot, TrafficError> {
         match &mut self.source {
             Source::Trace { rows, path, speed, last } => match rows.next() {
                 Some(row) => {
                     let row = row?;
-                    if row.request.is_some() {
-                        return Err(as_it_is(path, row.line));
+                    if let Some(request) = &row.request {
+                        // So that a survey finds what can't be asked.
+                        read_request(request, &row, path)?;
                     }
                     let Some(at) = row.at else { return Err(TrafficError::NoTimes { path: path.clone() }) };
                     *last = Nanos((at.0 as f64 / *speed) as u64);
