@@ -49,6 +49,9 @@ pub struct RequestFact {
     pub attempts: u32,
     /// Times that the client sent it.
     pub sends: u32,
+    pub left: bool,
+    /// Whether its hedge won, where it had one.
+    pub hedge_won: Option<bool>,
     pub claimed_attempts: Option<u32>,
     pub content: Content,
     pub marker: bool,
@@ -121,6 +124,8 @@ impl RequestFact {
             node,
             attempts: row.attempts,
             sends: row.sends,
+            left: row.left,
+            hedge_won: row.hedge.map(|hedge| hedge.won),
             claimed_attempts: row.claimed_attempts,
             content: row.content,
             marker: row.marker,
