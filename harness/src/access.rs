@@ -207,7 +207,8 @@ mod tests {
         let both = vec![secret("x-tenant", None), secret("x-proxy", Some("Token".into()))];
         let access = Access { headers: both, ..Access::default() };
         let sent = headers(&access, Api::OpenaiChat).expect("headers");
-        assert_eq!((&sent["x-tenant"], &sent["x-proxy"]), ("sk-123", "Token sk-123"));
+        assert_eq!(sent["x-tenant"], "sk-123");
+        assert_eq!(sent["x-proxy"], "Token sk-123");
         assert!(sent["x-tenant"].is_sensitive() && sent["x-proxy"].is_sensitive());
         assert_eq!(access.secret_headers().collect::<Vec<_>>(), ["x-tenant", "x-proxy"]);
     }

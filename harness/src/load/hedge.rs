@@ -44,6 +44,7 @@ pub(super) struct Raced {
 }
 
 /// What a send came to, when its race is decided.
+#[expect(clippy::large_enum_variant, reason = "taken apart as soon as it is returned")]
 enum Progress {
     Begun,
     Ended(Sent),

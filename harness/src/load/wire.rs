@@ -60,7 +60,7 @@ fn of(error: &(dyn StdError + 'static), connecting: bool) -> Wire {
         return Wire::ConnectFailed { error: text, starved };
     }
     // What comes from the connection comes by hyper; what does not is of the bytes that it brought.
-    let decoding = !sources(error).any(|source| source.is::<hyper::Error>());
+    let decoding = !sources(error).any(<dyn StdError>::is::<hyper::Error>);
     for source in sources(error) {
         if let Some(io) = source.downcast_ref::<io::Error>() {
             match io.kind() {

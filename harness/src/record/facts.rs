@@ -27,6 +27,7 @@ pub struct Facts {
 /// A row of `requests.jsonl`; the fields mean what [`super::RequestRow`]'s do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of `RequestRow`")]
+#[expect(clippy::struct_excessive_bools, reason = "a row of a ledger: each is a column of its own")]
 pub struct RequestFact {
     pub id: RequestId,
     /// By its place in the plan.

@@ -148,6 +148,7 @@ pub enum AttemptEnd {
 
 /// A row of `attempts.jsonl`: one request that reached a node's proxy, written when it ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a row of a ledger: each is a column of its own")]
 pub struct AttemptRow {
     /// Dense and unique in the run.
     pub id: AttemptId,
