@@ -106,6 +106,14 @@ impl Session {
         self.url.origin().ascii_serialization()
     }
 
+    /// Waits until `at`, or until the load is over.
+    pub(super) async fn until(&self, at: Nanos) {
+        tokio::select! {
+            () = self.clock.sleep_until(at) => {}
+            () = self.over.cancelled() => {}
+        }
+    }
+
     /// A place among the requests in flight, unless there are `most` already.
     pub(super) fn enter(&self, most: u64) -> Option<InFlight> {
         let enter = |now| (now < most).then_some(now + 1);

@@ -12,6 +12,10 @@ use squall_report::Metric;
 use crate::clock::Nanos;
 use crate::name::NodeName;
 
+mod schedule;
+
+pub use schedule::{Arrivals, Crowd, Curve, Process, Schedule, Spike, Step, Think, Users};
+
 /// A run, ready to be carried out.
 #[derive(Clone, Debug, Serialize)]
 pub struct Plan {
@@ -160,36 +164,14 @@ pub struct SimSpec {
 pub struct Traffic {
     /// When requests are sent.
     pub schedule: Schedule,
+    /// What is sent on top of that, in the scenario's order; none for users.
+    pub spikes: Vec<Spike>,
     /// How long prompts and answers are, where the schedule does not say.
     pub lengths: Lengths,
     /// Ask for streams.
     pub stream: bool,
     /// The limits a client keeps.
     pub limits: Limits,
-}
-
-/// When requests are sent.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Schedule {
-    /// The times and lengths of a recorded trace, this many times as fast.
-    Trace {
-        /// The trace's file, relative to the working directory or absolute.
-        path: PathBuf,
-        /// 2 is twice as fast.
-        speed: f64,
-    },
-    /// Evenly spaced, requests a second.
-    Constant(f64),
-    /// A Poisson process, requests a second.
-    Poisson(f64),
-    /// Closed loop: users who each wait for their answer, on goose.
-    Users {
-        /// How many.
-        count: u32,
-        /// From an answer to the next request.
-        think: Duration,
-    },
 }
 
 /// How long prompts and answers are.
@@ -238,6 +220,8 @@ pub struct Phase {
     pub name: String,
     /// No SLO counts it.
     pub warmup: bool,
+    /// Multiplies the rate of [`Schedule::Arrivals`] while it lasts; 1 leaves it as it is.
+    pub load: f64,
     /// When it begins.
     pub start: Nanos,
     /// How long it lasts.

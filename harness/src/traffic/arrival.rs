@@ -7,16 +7,18 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution as _, Exp1};
-
 use super::TrafficError;
 use super::azure::AzureTrace;
-use super::draw::{Purpose, stream};
 use super::prompt::{Prompt, draw_lengths, prompt_of};
+use super::rescaled::Rescaled;
+use super::spikes::Spikes;
+use super::users;
 use crate::clock::Nanos;
 use crate::name::RequestId;
 use crate::scenario::plan::{Lengths, Plan, Schedule};
+
+/// A second, in nanoseconds.
+const SECOND: u64 = 1_000_000_000;
 
 /// A request that the schedule wants sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,9 +71,11 @@ impl Iterator for Arrivals {
 pub enum Basis {
     /// Counted: the run will have exactly these.
     Exact,
-    /// Closed-loop users send when they have their answer: how many requests that makes is not known
-    /// beforehand, and the counts are zero.
-    ClosedLoop,
+    /// Closed-loop users send when they have their answer: they will send no more than this, which is
+    /// what they would send if every answer took no time (where the time to think is drawn: on average).
+    AtMost,
+    /// Closed-loop users who do not think: only the answers hold them back, and the counts are zero.
+    Unknown,
 }
 
 /// What a run will send.
@@ -79,6 +83,8 @@ pub enum Basis {
 pub struct Survey {
     /// Arrivals in each phase, in the plan's order.
     pub per_phase: Vec<u64>,
+    /// The most arrivals in any one second of each phase (seconds of the run); zero for users.
+    pub busiest: Vec<u64>,
     /// How they were found.
     pub basis: Basis,
 }
@@ -94,15 +100,26 @@ impl Survey {
 /// mistake in the part of the trace that the run will read.
 pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
     let mut per_phase = vec![0; plan.phases.len()];
-    let times = match Times::of(plan) {
-        Ok(times) => times,
-        Err(TrafficError::ClosedLoop) => return Ok(Survey { per_phase, basis: Basis::ClosedLoop }),
-        Err(error) => return Err(error),
-    };
-    for slot in times {
-        per_phase[plan.phase_at(slot?.at)] += 1;
+    let mut busiest = per_phase.clone();
+    if let Schedule::Users(users) = &plan.traffic.schedule {
+        let (per_phase, basis) = match users::ceiling(users, plan) {
+            Some(ceiling) => (ceiling, Basis::AtMost),
+            None => (per_phase, Basis::Unknown),
+        };
+        return Ok(Survey { per_phase, busiest, basis });
     }
-    Ok(Survey { per_phase, basis: Basis::Exact })
+    let (mut second, mut in_second) = ((0, 0), 0);
+    for slot in Times::of(plan)? {
+        let at = slot?.at;
+        let phase = plan.phase_at(at);
+        per_phase[phase] += 1;
+        if second != (phase, at.0 / SECOND) {
+            (second, in_second) = ((phase, at.0 / SECOND), 0);
+        }
+        in_second += 1;
+        busiest[phase] = busiest[phase].max(in_second);
+    }
+    Ok(Survey { per_phase, busiest, basis: Basis::Exact })
 }
 
 /// A place in the schedule, before it has a prompt.
@@ -113,70 +130,61 @@ struct Slot {
     tokens: Option<(u32, u32)>,
 }
 
-/// The times of a schedule until the run's end.
+/// The times of a schedule until the run's end, with what is sent on top.
 #[derive(Debug)]
 struct Times {
     end: Nanos,
-    source: Source,
+    base: Source,
+    /// The next of the base, which a spike may come before; none when it has no more.
+    ahead: Option<Slot>,
+    spikes: Spikes,
     over: bool,
 }
 
 #[derive(Debug)]
 enum Source {
     Trace { trace: Box<AzureTrace>, path: PathBuf, speed: f64, last: Nanos },
-    Constant { gap_ns: f64, index: u64 },
-    Poisson { gap_ns: f64, at_ns: f64, random: Box<ChaCha8Rng> },
+    Rate(Box<Rescaled>),
 }
 
 impl Times {
     fn of(plan: &Plan) -> Result<Self, TrafficError> {
-        let source = match &plan.traffic.schedule {
+        let base = match &plan.traffic.schedule {
             Schedule::Trace { path, speed } => Source::Trace {
                 trace: Box::new(AzureTrace::open(path)?),
                 path: path.clone(),
                 speed: *speed,
                 last: Nanos::ZERO,
             },
-            Schedule::Constant(rate) => Source::Constant { gap_ns: 1e9 / rate, index: 0 },
-            Schedule::Poisson(rate) => Source::Poisson {
-                gap_ns: 1e9 / rate,
-                at_ns: 0.0,
-                random: Box::new(stream(plan.seed, Purpose::Arrivals, 0)),
-            },
-            Schedule::Users { .. } => return Err(TrafficError::ClosedLoop),
+            Schedule::Arrivals(arrivals) => Source::Rate(Box::new(Rescaled::of(arrivals, plan)?)),
+            Schedule::Users(_) => return Err(TrafficError::ClosedLoop),
         };
-        Ok(Self { end: plan.end(), source, over: false })
+        let (end, spikes) = (plan.end(), Spikes::of(plan));
+        Ok(Self { end, base, ahead: None, spikes, over: false })
     }
 
-    /// The next place in the schedule, whether or not the run has ended by then.
-    fn advance(&mut self) -> Result<Slot, TrafficError> {
-        match &mut self.source {
+    /// The next place in the base, if it is before the run's end.
+    fn advance(&mut self) -> Result<Option<Slot>, TrafficError> {
+        let slot = match &mut self.base {
             Source::Trace { trace, path, speed, last } => match trace.next() {
                 Some(row) => {
                     let row = row?;
                     *last = Nanos((row.at.0 as f64 / *speed) as u64);
-                    Ok(Slot { at: *last, tokens: Some((row.input_tokens, row.output_tokens)) })
+                    Some(Slot { at: *last, tokens: Some((row.input_tokens, row.output_tokens)) })
                 }
-                None if trace.is_empty() => Err(TrafficError::Empty { path: path.clone() }),
-                None => Err(TrafficError::Short {
-                    path: path.clone(),
-                    covers: last.since(Nanos::ZERO),
-                    needed: Duration::from_nanos(self.end.0),
-                    speed: *speed,
-                }),
+                None if trace.is_empty() => return Err(TrafficError::Empty { path: path.clone() }),
+                None => {
+                    return Err(TrafficError::Short {
+                        path: path.clone(),
+                        covers: last.since(Nanos::ZERO),
+                        needed: Duration::from_nanos(self.end.0),
+                        speed: *speed,
+                    });
+                }
             },
-            Source::Constant { gap_ns, index } => {
-                // From the index, not by adding up: no rounding error grows with the run.
-                let at = Nanos((*index as f64 * *gap_ns) as u64);
-                *index += 1;
-                Ok(Slot { at, tokens: None })
-            }
-            Source::Poisson { gap_ns, at_ns, random } => {
-                let gap: f64 = Exp1.sample(random);
-                *at_ns += gap * *gap_ns;
-                Ok(Slot { at: Nanos(*at_ns as u64), tokens: None })
-            }
-        }
+            Source::Rate(times) => times.next().map(|at| Slot { at, tokens: None }),
+        };
+        Ok(slot.filter(|slot| slot.at < self.end))
     }
 }
 
@@ -184,17 +192,23 @@ impl Iterator for Times {
     type Item = Result<Slot, TrafficError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.over {
-            return None;
+        if self.ahead.is_none() && !self.over {
+            match self.advance() {
+                Ok(slot) => (self.ahead, self.over) = (slot, slot.is_none()),
+                Err(error) => {
+                    self.over = true;
+                    self.spikes = Spikes::none();
+                    return Some(Err(error));
+                }
+            }
         }
-        let slot = self.advance();
-        self.over = slot.as_ref().map_or(true, |slot| slot.at >= self.end);
-        match slot {
-            Ok(slot) if slot.at >= self.end => None,
-            slot => Some(slot),
+        let limit = self.ahead.map_or(self.end, |slot| slot.at);
+        if let Some(at) = self.spikes.next_before(limit) {
+            return Some(Ok(Slot { at, tokens: None }));
         }
+        self.ahead.take().map(Ok)
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

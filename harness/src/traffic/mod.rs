@@ -8,6 +8,12 @@ mod arrival;
 mod azure;
 mod draw;
 mod prompt;
+mod rate;
+mod rescaled;
+mod spikes;
+#[cfg(test)]
+mod statistics;
+mod users;
 
 use std::io;
 use std::path::PathBuf;
@@ -16,6 +22,7 @@ use std::time::Duration;
 pub use arrival::{Arrival, Arrivals, Basis, Survey, arrivals, survey};
 pub use azure::{AzureTrace, Row};
 pub use prompt::{MAX_TOKENS, Prompt, prompt, prompt_of};
+pub use users::{Stay, Thinking, most_users, stays};
 
 /// Why there is no traffic.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +69,12 @@ pub enum TrafficError {
         needed: Duration,
         /// The speed of the replay.
         speed: f64,
+    },
+    /// No gaps are of this kind.
+    #[error("a coefficient of variation is a number more than 0, not {cv}; 1 is Poisson, more is burstier")]
+    Gaps {
+        /// The coefficient of variation.
+        cv: f64,
     },
     /// Closed-loop users have no schedule: each sends when its last answer came.
     #[error("closed-loop users have no arrival schedule; run them with the closed loop")]

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::super::diagnostic::Diagnostic;
-use super::super::place::{Placed, Span};
+use super::super::place::Placed;
 use super::super::plan::{Length, Lengths, Limits, Schedule, Traffic};
 use super::super::raw::{self, NumberOrText};
 use super::super::units;
 use super::{Resolver, Zero};
+use crate::clock::Nanos;
 
 const INPUT: Length = Length::Lognormal { mean: 600.0, sd: 400.0 };
 const OUTPUT: Length = Length::Fixed(200);
@@ -19,14 +20,14 @@ const IDLE: Duration = Duration::from_secs(5);
 const TOTAL: Duration = Duration::from_mins(2);
 
 impl Resolver {
-    pub(super) fn traffic(&mut self, raw: &Placed<raw::Traffic>) -> Traffic {
+    pub(super) fn traffic(&mut self, raw: &Placed<raw::Traffic>, end: Nanos) -> Traffic {
         let schedules = [
             ("trace", raw.trace.as_ref().map(|trace| &trace.span)),
             ("arrivals", raw.arrivals.as_ref().map(|arrivals| &arrivals.span)),
             ("users", raw.users.as_ref().map(|users| &users.span)),
         ];
         self.exactly_one("[traffic]", &raw.span, &schedules, "arrivals = { poisson = \"40/s\" }");
-        if let (Some(_), Some(prompts)) = (&raw.trace, &raw.prompts) {
+        if let (Some(_), None, Some(prompts)) = (&raw.trace, &raw.spikes, &raw.prompts) {
             self.mistake(
                 Diagnostic::new("a `trace` has lengths of its own, so `prompts` would count for nothing")
                     .at(&prompts.span, "take this away")
@@ -34,14 +35,15 @@ impl Resolver {
             );
         }
         Traffic {
-            schedule: self.schedule(raw),
+            schedule: self.schedule(raw, end),
+            spikes: self.spikes(raw, end),
             lengths: self.lengths(raw.prompts.as_ref()),
             stream: raw.stream,
             limits: self.limits(raw.limits.as_ref()),
         }
     }
 
-    fn schedule(&mut self, raw: &raw::Traffic) -> Schedule {
+    fn schedule(&mut self, raw: &raw::Traffic, end: Nanos) -> Schedule {
         if let Some(trace) = &raw.trace {
             let path = self.file("trace", &trace.path, &trace.path.span);
             let speed = trace.speed.as_ref();
@@ -49,44 +51,11 @@ impl Resolver {
                 speed.map_or(1.0, |speed| self.number("speed", speed, "more than 0", |speed| speed > 0.0));
             Schedule::Trace { path, speed }
         } else if let Some(users) = &raw.users {
-            self.users(users)
+            self.users(users, end)
         } else {
-            raw.arrivals.as_ref().map_or(Schedule::Constant(1.0), |arrivals| self.arrivals(arrivals))
+            let stand_in = Schedule::constant(1.0);
+            raw.arrivals.as_ref().map_or(stand_in, |arrivals| self.arrivals(arrivals, end))
         }
-    }
-
-    fn users(&mut self, raw: &Placed<raw::Users>) -> Schedule {
-        if let Some(turns) = raw.turns.as_ref().filter(|turns| turns.value != 1) {
-            self.mistake(
-                Diagnostic::new("conversations of several turns are not supported in this version")
-                    .at(&turns.span, "expected 1")
-                    .help("take `turns` away: each request is a conversation of its own"),
-            );
-        }
-        Schedule::Users {
-            count: self.count_or("count", Some(&raw.count), 1, 1),
-            think: self.duration_or("think", raw.think.as_ref(), Zero::Allowed, Duration::ZERO),
-        }
-    }
-
-    fn arrivals(&mut self, raw: &Placed<raw::Arrivals>) -> Schedule {
-        let kinds = [
-            ("poisson", raw.poisson.as_ref().map(|rate| &rate.span)),
-            ("constant", raw.constant.as_ref().map(|rate| &rate.span)),
-        ];
-        self.exactly_one("arrivals", &raw.span, &kinds, "poisson = \"40/s\"");
-        match (&raw.poisson, &raw.constant) {
-            (Some(rate), _) => Schedule::Poisson(self.rate("poisson", &rate.0, &rate.span)),
-            (None, Some(rate)) => Schedule::Constant(self.rate("constant", &rate.0, &rate.span)),
-            (None, None) => Schedule::Constant(1.0),
-        }
-    }
-
-    fn rate(&mut self, key: &str, text: &str, span: &Span) -> f64 {
-        units::rate(text).unwrap_or_else(|wrong| {
-            self.wrong(key, span, wrong);
-            1.0
-        })
     }
 
     fn lengths(&mut self, raw: Option<&Placed<raw::Prompts>>) -> Lengths {
