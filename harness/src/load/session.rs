@@ -83,7 +83,8 @@ impl Session {
     ) -> Result<Ask, LoadError> {
         let question = Question {
             model: &self.plan.target.model,
-            text: &prompt.text,
+            messages: prompt.conversation.messages(),
+            tools: &prompt.tools,
             tokens: output_tokens,
             stream: self.plan.traffic.stream,
         };
@@ -97,7 +98,7 @@ impl Session {
         headers.insert(HeaderName::from_static(REQUEST_HEADER), id.0.into());
         headers.insert(HeaderName::from_static(TRACEPARENT), trace);
         *request.body_mut() = Some(Body::from(body));
-        let answer = self.answers_are_known.then(|| Answer::to(&prompt.text));
+        let answer = self.answers_are_known.then(|| Answer::to(prompt.question()));
         Ok(Ask { id, intended, input_tokens: prompt.input_tokens, output_tokens, answer, request })
     }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::TrafficError;
 use super::azure::AzureTrace;
-use super::prompt::{Prompt, draw_lengths, prompt_of};
+use super::conversation::Prompt;
+use super::prompt::{draw_lengths, prompt_of};
 use super::rescaled::Rescaled;
 use super::spikes::Spikes;
 use super::users;

@@ -6,6 +6,7 @@
 
 mod arrival;
 mod azure;
+mod conversation;
 mod draw;
 mod prompt;
 mod rate;
@@ -21,7 +22,8 @@ use std::time::Duration;
 
 pub use arrival::{Arrival, Arrivals, Basis, Survey, arrivals, survey};
 pub use azure::{AzureTrace, Row};
-pub use prompt::{MAX_TOKENS, Prompt, prompt, prompt_of};
+pub use conversation::{Conversation, Expect, Message, NoQuestion, Prompt, Role, Tool, ToolCall};
+pub use prompt::{MAX_TOKENS, prompt, prompt_of};
 pub use users::{Stay, Thinking, most_users, stays};
 
 /// Why there is no traffic.

@@ -6,6 +6,7 @@
 use rand_chacha::rand_core::Rng as _;
 use rand_distr::{Distribution as _, StandardNormal};
 
+use super::conversation::Prompt;
 use super::draw::{Purpose, stream};
 use crate::correlation;
 use crate::name::RequestId;
@@ -21,23 +22,14 @@ const TAG_TOKENS: u32 = 10;
 /// A word and the space after it, for the size of the buffer.
 const BYTES_PER_WORD: usize = 6;
 
-/// What a request asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Prompt {
-    /// The last user message; unique in the run, plain ASCII that JSON need not escape.
-    pub text: String,
-    /// Its length in tokens, as the schedule asked for it. The text has this many within a few; it
-    /// is never shorter than its tag, whatever was asked for.
-    pub input_tokens: u32,
-}
-
 /// The prompt of request `id` and the tokens of its answer, both of a length drawn from `lengths`.
 pub fn prompt(seed: u64, id: RequestId, lengths: Lengths) -> (Prompt, u32) {
     let (input, output) = draw_lengths(seed, id, lengths);
     (prompt_of(seed, id, input), output)
 }
 
-/// The prompt of request `id`, `input_tokens` long.
+/// The prompt of request `id`, `input_tokens` long within a few; it is never shorter than its tag,
+/// whatever was asked for. Plain ASCII that JSON need not escape.
 pub fn prompt_of(seed: u64, id: RequestId, input_tokens: u32) -> Prompt {
     let tag = correlation::tag(seed, id);
     let words = input_tokens.min(MAX_TOKENS).saturating_sub(TAG_TOKENS) as usize;
@@ -55,7 +47,7 @@ pub fn prompt_of(seed: u64, id: RequestId, input_tokens: u32) -> Prompt {
         left -= take;
     }
     text.push_str(&tag);
-    Prompt { text, input_tokens }
+    Prompt::question_alone(text, input_tokens)
 }
 
 /// Tokens of the prompt and of the answer of request `id`, each from 1 to [`MAX_TOKENS`].
@@ -90,8 +82,9 @@ mod tests {
         let tokenizer = tiktoken_rs::o200k_base_singleton();
         for (seed, id) in [(7, 0), (7, 300), (0, 9_999_999), (u64::MAX, 12_345)] {
             for asked in [40, 1_155, 5_000] {
-                let text = prompt_of(seed, RequestId(id), asked).text;
-                let got = tokenizer.encode_ordinary(&text).len();
+                let prompt = prompt_of(seed, RequestId(id), asked);
+                let text = prompt.question();
+                let got = tokenizer.encode_ordinary(text).len();
                 assert!(got.abs_diff(asked as usize) <= 16, "asked {asked}, got {got}: {text:.80}");
             }
         }
@@ -103,9 +96,9 @@ mod tests {
             Lengths { input: Length::Fixed(50), output: Length::Lognormal { mean: 90.0, sd: 40.0 } };
         let (first, output) = prompt(7, RequestId(3), lengths);
         assert_eq!(prompt(7, RequestId(3), lengths), (first.clone(), output));
-        assert_ne!(prompt(7, RequestId(4), lengths).0.text, first.text);
-        assert_ne!(prompt(8, RequestId(3), lengths).0.text, first.text);
-        assert_eq!(correlation::find_tag(7, first.text.as_bytes()), Some(RequestId(3)));
+        assert_ne!(prompt(7, RequestId(4), lengths).0.question(), first.question());
+        assert_ne!(prompt(8, RequestId(3), lengths).0.question(), first.question());
+        assert_eq!(correlation::find_tag(7, first.question().as_bytes()), Some(RequestId(3)));
     }
 
     #[test]
@@ -125,8 +118,8 @@ mod tests {
         fn any_length_gives_a_prompt_with_its_tag(
             seed: u64, id: u64, asked in 0_u32..3_000, mean in 0.1_f64..1e12, sd in 0.0_f64..1e12,
         ) {
-            let text = prompt_of(seed, RequestId(id), asked).text;
-            prop_assert_eq!(correlation::find_tag(seed, text.as_bytes()), Some(RequestId(id)));
+            let prompt = prompt_of(seed, RequestId(id), asked);
+            prop_assert_eq!(correlation::find_tag(seed, prompt.question().as_bytes()), Some(RequestId(id)));
             let length = Length::Lognormal { mean, sd };
             let (input, output) = draw_lengths(seed, RequestId(id), Lengths { input: length, output: length });
             prop_assert!((1..=MAX_TOKENS).contains(&input) && (1..=MAX_TOKENS).contains(&output));

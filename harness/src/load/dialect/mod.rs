@@ -8,14 +8,17 @@ mod openai_chat;
 use std::borrow::Cow;
 
 use crate::scenario::plan::Api;
+use crate::traffic::{Message, Tool};
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question<'a> {
     /// The model.
     pub(super) model: &'a str,
-    /// The one user message.
-    pub(super) text: &'a str,
+    /// The conversation, oldest first; it has a user message.
+    pub(super) messages: &'a [Message],
+    /// Tools that the model may call.
+    pub(super) tools: &'a [Tool],
     /// Tokens of the answer, at most.
     pub(super) tokens: u32,
     /// As a stream.

@@ -8,49 +8,19 @@
 //! The hot path: each event of each stream comes through here, so fields are borrowed and nothing is
 //! made of what is not looked at.
 
+mod request;
+
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Part, Question, Said};
+use super::{Part, Said};
+
+pub(super) use request::body;
 
 pub(super) const PATH: &str = "/chat/completions";
 const DONE: &[u8] = b"[DONE]";
-
-/// The length is asked for with `max_tokens`: every server takes it, though `OpenAI` itself has declared it
-/// deprecated (and its reasoning models refuse it). `max_completion_tokens` is ignored without a word by
-/// older servers, and whoever measures would get answers without a limit.
-#[derive(Serialize)]
-struct Request<'a> {
-    model: &'a str,
-    messages: [Message<'a>; 1],
-    max_tokens: u32,
-    stream: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stream_options: Option<StreamOptions>,
-}
-
-#[derive(Serialize)]
-struct Message<'a> {
-    role: &'static str,
-    content: &'a str,
-}
-
-#[derive(Serialize)]
-struct StreamOptions {
-    include_usage: bool,
-}
-
-pub(super) fn body(question: Question<'_>) -> serde_json::Result<Vec<u8>> {
-    serde_json::to_vec(&Request {
-        model: question.model,
-        messages: [Message { role: "user", content: question.text }],
-        max_tokens: question.tokens,
-        stream: question.stream,
-        stream_options: question.stream.then_some(StreamOptions { include_usage: true }),
-    })
-}
 
 /// A chunk of a stream, or a whole completion: they differ in the name of the message only.
 #[derive(Deserialize)]
@@ -201,17 +171,6 @@ mod tests {
             Said::Part(part) => part.has_content(),
             other => panic!("{other:?}"),
         }
-    }
-
-    #[test]
-    fn a_request_asks_for_one_message_of_so_many_tokens() {
-        let question = Question { model: "m", text: "say \"hi\"", tokens: 7, stream: true };
-        let json: serde_json::Value = serde_json::from_slice(&body(question).expect("json")).expect("json");
-        let expected = serde_json::json!({"model": "m", "messages": [{"role": "user", "content": "say \"hi\""}],
-            "max_tokens": 7, "stream": true, "stream_options": {"include_usage": true}});
-        assert_eq!(json, expected);
-        let json = body(Question { stream: false, ..question }).expect("json");
-        assert!(!String::from_utf8_lossy(&json).contains("stream_options"));
     }
 
     #[test]

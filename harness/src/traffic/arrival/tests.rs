@@ -82,7 +82,7 @@ fn a_seed_fixes_everything_and_another_changes_it() {
     assert_eq!(all(&plan(schedule.clone(), 7, &[5])), first);
     let other = all(&plan(schedule, 8, &[5]));
     assert_ne!(other[0].at, first[0].at);
-    assert_ne!(other[0].prompt.text, first[0].prompt.text);
+    assert_ne!(other[0].prompt.question(), first[0].prompt.question());
 }
 
 #[test]

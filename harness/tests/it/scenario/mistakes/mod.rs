@@ -1,0 +1,7 @@
+//! Each mistake, as its author sees it: file, line, column, what is wrong, what would be right.
+
+mod faults;
+mod fleet;
+mod schedule;
+mod text;
+mod values;
