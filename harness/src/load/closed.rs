@@ -23,12 +23,13 @@ use goose::{GooseAttack, GooseError};
 use parking_lot::Mutex;
 
 use super::LoadError;
+use super::exchange::Ask;
 use super::session::Session;
 use crate::clock::Nanos;
 use crate::name::RequestId;
 use crate::record::Record;
 use crate::scenario::plan;
-use crate::traffic::{self, Thinking};
+use crate::traffic::{self, Dialogue, Thinking};
 
 /// Users a second that goose starts: all of them as fast as it can. Not more, since goose counts the
 /// milliseconds that this takes in single precision.
@@ -95,6 +96,7 @@ impl Users {
 
     async fn stay_and_ask(&self, number: u32) -> Result<(), LoadError> {
         let session = &self.session;
+        let mut dialogue = Dialogue::of(self.plan.turns);
         let mut thinking = Thinking::of(self.plan.think, session.plan.seed, number);
         for stay in traffic::stays(&self.plan, number, session.plan.end()) {
             session.until(stay.from).await;
@@ -103,7 +105,7 @@ impl Users {
                 if ready >= stay.to {
                     break;
                 }
-                self.ask(ready).await?;
+                self.ask(ready, &mut dialogue).await?;
                 // Whoever would think for longer than it stays goes when its time is over.
                 session.until((session.clock.now() + thinking.draw()).min(stay.to)).await;
             }
@@ -111,14 +113,17 @@ impl Users {
         Ok(())
     }
 
-    async fn ask(&self, ready: Nanos) -> Result<(), LoadError> {
+    /// The next turn of the user's conversation, which waits for its answer.
+    async fn ask(&self, ready: Nanos, dialogue: &mut Dialogue) -> Result<(), LoadError> {
         let session = &self.session;
         let id = RequestId(self.ids.fetch_add(1, Ordering::Relaxed));
         let (prompt, output_tokens) = traffic::prompt(session.plan.seed, id, session.plan.traffic.lengths);
+        let prompt = dialogue.ask(prompt);
         let ask = session.ask(id, ready, &prompt, output_tokens)?;
+        let ask = Ask { keep: dialogue.goes_on(), ..ask };
         session.recorder.record(Record::Arrival(ready));
         let place = session.enter(u64::MAX);
-        session.exchange(ask).await;
+        dialogue.answered(session.exchange(ask).await);
         drop(place);
         Ok(())
     }

@@ -35,6 +35,8 @@ pub(super) struct Ask {
     pub(super) intended: Nanos,
     pub(super) input_tokens: u32,
     pub(super) output_tokens: u32,
+    /// The answer is needed: [`Session::exchange`] gives it back.
+    pub(super) keep: bool,
     /// The right answer, where it is known.
     pub(super) answer: Option<Answer>,
     pub(super) request: Request,
@@ -50,14 +52,19 @@ struct Asked {
 }
 
 impl Session {
-    /// Sends a request, follows its answer to the end, and records it.
-    pub(super) async fn exchange(&self, ask: Ask) {
-        let Ask { id, intended, input_tokens, output_tokens, answer, request } = ask;
+    /// Sends a request, follows its answer to the end, and records it. Gives back a good answer's text and
+    /// tokens, where it was to be kept.
+    pub(super) async fn exchange(&self, ask: Ask) -> Option<(String, u32)> {
+        let Ask { id, intended, input_tokens, output_tokens, keep, answer, request } = ask;
         let asked = Asked { id, intended, input_tokens, output_tokens };
         if self.over.is_cancelled() {
-            return self.record_unsent(&asked, Outcome::Aborted);
+            self.record_unsent(&asked, Outcome::Aborted);
+            return None;
         }
         let mut seen = Seen::new(answer.map(|answer| Checker::new(answer, output_tokens)));
+        if keep {
+            seen.keep_text();
+        }
         self.correlator.begin(id);
         let sent = self.clock.now();
         self.meter.sent(sent.since(intended));
@@ -67,7 +74,9 @@ impl Session {
         }
         let end = self.clock.now();
         let joined = self.correlator.finish(id);
-        self.record(&asked, sent, end, wire, seen, joined);
+        let (text, tokens) = (seen.text(), seen.tokens.unwrap_or(seen.events));
+        let outcome = self.record(&asked, sent, end, wire, seen, joined);
+        text.filter(|_| outcome == Outcome::Ok).map(|text| (text, tokens))
     }
 
     /// Records an arrival that is not sent, since the in-flight cap is reached.
@@ -177,7 +186,15 @@ impl Session {
         self.recorder.record(Record::Request { row: Box::new(row), gaps_ns: Vec::new() });
     }
 
-    fn record(&self, asked: &Asked, sent: Nanos, end: Nanos, wire: Wire, mut seen: Seen, joined: Joined) {
+    fn record(
+        &self,
+        asked: &Asked,
+        sent: Nanos,
+        end: Nanos,
+        wire: Wire,
+        mut seen: Seen,
+        joined: Joined,
+    ) -> Outcome {
         let content = seen.compare();
         let clean_end = wire == Wire::Clean;
         let ending = Ending {
@@ -217,6 +234,7 @@ impl Session {
             ..self.row(asked)
         };
         self.recorder.record(Record::Request { row: Box::new(row), gaps_ns: seen.gaps_ns });
+        outcome
     }
 
     /// The row of a request of which nothing has come.

@@ -1,6 +1,6 @@
 //! What the client has seen of one answer so far: its times, its content, its end.
 //!
-//! Invariant: it holds no text of the answer; the size of it grows by four bytes an event.
+//! Invariant: it holds no text of the answer unless it is asked to keep it; otherwise the size of it grows by four bytes an event.
 
 use http::StatusCode;
 
@@ -32,6 +32,8 @@ pub(super) struct Seen {
     pub(super) finished: bool,
     pub(super) done: bool,
     checker: Option<Checker>,
+    /// The text so far, where it is to be kept.
+    text: Option<String>,
 }
 
 impl Seen {
@@ -52,7 +54,18 @@ impl Seen {
             finished: false,
             done: false,
             checker,
+            text: None,
         }
+    }
+
+    /// Keeps the text, for [`Seen::text`].
+    pub(super) fn keep_text(&mut self) {
+        self.text = Some(String::new());
+    }
+
+    /// The text, where it was kept.
+    pub(super) fn text(&mut self) -> Option<String> {
+        self.text.take()
     }
 
     /// A piece of the answer, which came at `at`. `expected` tokens make the answer.
@@ -64,6 +77,9 @@ impl Seen {
                 }
                 if let Some(checker) = self.checker.as_mut().filter(|_| !part.text.is_empty()) {
                     checker.feed(&part.text);
+                }
+                if let Some(text) = &mut self.text {
+                    text.push_str(&part.text);
                 }
                 self.finished |= part.finished;
                 self.tokens = part.tokens.or(self.tokens);

@@ -99,7 +99,15 @@ impl Session {
         headers.insert(HeaderName::from_static(TRACEPARENT), trace);
         *request.body_mut() = Some(Body::from(body));
         let answer = self.answers_are_known.then(|| Answer::to(prompt.question()));
-        Ok(Ask { id, intended, input_tokens: prompt.input_tokens, output_tokens, answer, request })
+        Ok(Ask {
+            id,
+            intended,
+            input_tokens: prompt.input_tokens,
+            output_tokens,
+            keep: false,
+            answer,
+            request,
+        })
     }
 
     /// The target, for goose, which wants to know one.

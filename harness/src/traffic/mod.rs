@@ -7,6 +7,7 @@
 mod arrival;
 mod azure;
 mod conversation;
+mod dialogue;
 mod draw;
 mod prompt;
 mod rate;
@@ -23,6 +24,7 @@ use std::time::Duration;
 pub use arrival::{Arrival, Arrivals, Basis, Survey, arrivals, survey};
 pub use azure::{AzureTrace, Row};
 pub use conversation::{Conversation, Expect, Message, NoQuestion, Prompt, Role, Tool, ToolCall};
+pub use dialogue::Dialogue;
 pub use prompt::{MAX_TOKENS, prompt, prompt_of};
 pub use users::{Stay, Thinking, most_users, stays};
 

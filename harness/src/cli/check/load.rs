@@ -91,7 +91,11 @@ fn crowd(users: &Users) -> String {
         Think::Uniform { least, most } => format!("think for {} to {}", duration(least), duration(most)),
         Think::Lognormal { mean, sd } => format!("think for {} ± {}", duration(mean), duration(sd)),
     };
-    format!("{steps} users who {think}")
+    let talk = match users.turns {
+        1 => String::new(),
+        turns => format!(" and talk for {turns} turns"),
+    };
+    format!("{steps} users who {think}{talk}")
 }
 
 fn spikes(traffic: &Traffic) -> String {

@@ -133,6 +133,8 @@ pub struct Users {
     pub crowd: Vec<Crowd>,
     /// From an answer to the next request.
     pub think: Think,
+    /// Turns of a conversation, at least 1; each has all that was said before in its history.
+    pub turns: u32,
 }
 
 /// A number of users, and how it is reached.

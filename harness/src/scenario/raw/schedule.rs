@@ -153,8 +153,9 @@ pub(in crate::scenario) struct Users {
     /// `uniform(1s, 5s)`, `lognormal(3s, 2s)` with mean and standard deviation; `0s` when it is left out.
     #[schemars(example = &"1s", example = &"exponential(2s)")]
     pub(in crate::scenario) think: Option<Placed<ThinkText>>,
-    /// Requests of one conversation. This version knows only 1.
-    #[schemars(example = 1)]
+    /// Requests of one conversation, from 1 to 1000; 1 when it is left out. Each has all that was said
+    /// before in its history; one that fails ends its conversation.
+    #[schemars(example = 6)]
     pub(in crate::scenario) turns: Option<Placed<u32>>,
 }
 

@@ -20,6 +20,8 @@ const SHORTEST_DAY: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_hours(24);
 /// As many users are a typing error: each is a task and a connection.
 const MOST_USERS: u32 = 1_000_000;
+/// Longer conversations are in no context window.
+const MOST_TURNS: u32 = 1_000;
 
 /// A step's place, its `ramp` and its `for`.
 type StepTimes<'a> = (&'a Span, Option<&'a Placed<DurationText>>, Option<&'a Placed<DurationText>>);
@@ -257,13 +259,6 @@ impl Resolver {
     }
 
     pub(super) fn users(&mut self, raw: &Placed<raw::Users>, end: Nanos) -> Schedule {
-        if let Some(turns) = raw.turns.as_ref().filter(|turns| turns.value != 1) {
-            self.mistake(
-                Diagnostic::new("conversations of several turns are not supported in this version")
-                    .at(&turns.span, "expected 1")
-                    .help("take `turns` away: each request is a conversation of its own"),
-            );
-        }
         let kinds = [
             ("count", raw.count.as_ref().map(|count| &count.span)),
             ("steps", raw.steps.as_ref().map(|steps| &steps.span)),
@@ -284,7 +279,7 @@ impl Resolver {
                 lasts: None,
             }],
         };
-        Schedule::Users(Users { crowd, think: self.think(raw) })
+        Schedule::Users(Users { crowd, think: self.think(raw), turns: self.turns(raw.turns.as_ref()) })
     }
 
     fn user_steps(&mut self, raw: &Placed<Vec<Placed<raw::UserStep>>>, end: Nanos) -> Vec<Crowd> {
@@ -313,6 +308,16 @@ impl Resolver {
             );
         }
         users
+    }
+
+    fn turns(&mut self, turns: Option<&Placed<u32>>) -> u32 {
+        if let Some(turns) = turns.filter(|turns| turns.value > MOST_TURNS) {
+            self.mistake(
+                Diagnostic::new(format!("`turns` must be {MOST_TURNS} or less"))
+                    .at(&turns.span, "every turn sends all that was said before"),
+            );
+        }
+        self.count_or("turns", turns, 1, 1)
     }
 
     fn think(&mut self, raw: &raw::Users) -> Think {

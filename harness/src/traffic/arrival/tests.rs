@@ -127,13 +127,13 @@ fn bad_traces_are_found_beforehand() {
 fn users_have_no_schedule() {
     let crowd = vec![Crowd { count: 3, ramp: Duration::ZERO, lasts: None }];
     let think = Think::Fixed(Duration::from_secs(2));
-    let mut users = plan(Schedule::Users(Users { crowd: crowd.clone(), think }), 7, &[8, 2]);
+    let mut users = plan(Schedule::Users(Users { crowd: crowd.clone(), think, turns: 1 }), 7, &[8, 2]);
     assert!(matches!(arrivals(&users), Err(TrafficError::ClosedLoop)));
     // Three at once, and then one each every two seconds at the soonest.
     let survey_of = |plan: &Plan| survey(plan).expect("nothing to find");
     let Survey { per_phase, basis, .. } = survey_of(&users);
     assert_eq!((per_phase, basis), (vec![3 + 12, 3], Basis::AtMost));
-    users.traffic.schedule = Schedule::Users(Users { crowd, think: Think::Fixed(Duration::ZERO) });
+    users.traffic.schedule = Schedule::Users(Users { crowd, think: Think::Fixed(Duration::ZERO), turns: 1 });
     assert_eq!(survey_of(&users).basis, Basis::Unknown);
 }
 

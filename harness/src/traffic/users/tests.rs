@@ -14,7 +14,7 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 fn users(crowd: Vec<Crowd>) -> Users {
-    Users { crowd, think: Think::Fixed(NONE) }
+    Users { crowd, think: Think::Fixed(NONE), turns: 1 }
 }
 
 fn crowd(count: u32, ramp: Duration, lasts: Option<Duration>) -> Crowd {

@@ -64,7 +64,7 @@ fn schema_and_parser_accept_every_kind_of_load() {
         "arrivals = { poisson = { daily = { mean = \"40/s\", swing = 1, peak_at = \"8:30\", \
          starts_at = \"06:00\", day = \"10m\" } } }",
         "arrivals = { poisson = \"40/s\" }\nspikes = [{ at = \"3s\", for = \"2s\", rate = \"200/s\" }]",
-        "users = { count = 20, ramp = \"10s\", think = \"exponential(2s)\", turns = 1 }",
+        "users = { count = 20, ramp = \"10s\", think = \"exponential(2s)\", turns = 6 }",
         "users = { steps = [{ count = 5, for = \"5s\" }, { count = 0, for = \"5s\" }, { count = 9, ramp = \"3s\" }], \
          think = \"uniform(1s, 5s)\" }",
     ] {

@@ -239,6 +239,8 @@ fn users_without_a_number_or_with_two() {
        = help: write it into the step: `{ count = 20, ramp = "10s", for = "30s" }`
     "#);
     assert_eq!(titles("users = { steps = [{ count = 0 }] }"), ["there would never be a user"]);
+    assert_eq!(titles("users = { count = 5, turns = 0 }"), ["`turns` must be 1 or more"]);
+    assert_eq!(titles("users = { count = 5, turns = 9999 }"), ["`turns` must be 1000 or less"]);
     assert_eq!(titles("users = { count = 2000000 }"), ["`count` must be 1000000 or less"]);
     assert_snapshot!(of("users = { count = 5, think = \"normal(1s, 2s)\" }"), @r#"
     error: `think` can't be understood
