@@ -135,8 +135,9 @@ fn constant_arrivals_follow_every_curve_exactly() {
         // Whether one that is due at the very end is before it, rounding decides.
         assert!(times.len().abs_diff(integral(60.0).round() as usize) <= 1, "{curve:?}: {}", times.len());
         for (k, time) in times.iter().enumerate() {
-            // The daily curve is straight lines: off by 1e-4 of its swing at most, over minutes.
-            assert!((integral(*time) - k as f64).abs() < 0.01, "{curve:?}: {k} at {time}");
+            // The daily curve is straight lines: by the trapezoid rule, off by 2·382·(2π/288)²/12 = 0.03
+            // requests at most, half a day after its mean.
+            assert!((integral(*time) - k as f64).abs() < 0.04, "{curve:?}: {k} at {time}");
         }
     }
 }
