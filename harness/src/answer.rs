@@ -9,6 +9,8 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::words::WORDS;
 
+/// Numbers of an embedding.
+pub const VECTOR_LENGTH: u32 = 64;
 /// Tokens of an answer when the request sets no limit: at least this many.
 const FREE_LENGTH_MIN: u32 = 16;
 /// And fewer than this many more.
@@ -40,6 +42,14 @@ impl Answer {
     /// The text of the first `tokens` tokens.
     pub fn text(self, tokens: u32) -> String {
         (0..tokens).flat_map(|index| self.piece(index).parts()).collect()
+    }
+
+    /// The embedding of the message: a vector of [`VECTOR_LENGTH`] numbers from -0.5 to 0.5. Each is a multiple
+    /// of 1/256, which decimal and binary fractions both hold exactly.
+    pub fn vector(self) -> Vec<f32> {
+        let bytes = (0..VECTOR_LENGTH)
+            .map(|index| xxh3_64_with_seed(&index.to_le_bytes(), !self.key).to_le_bytes()[0]);
+        bytes.map(|byte| f32::from(i16::from(byte) - 128) / 256.0).collect()
     }
 
     /// How many tokens the answer has when the request sets no limit.

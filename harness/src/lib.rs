@@ -4,6 +4,7 @@
 //! ARCHITECTURE.md says how it flows and where things live.
 
 pub mod answer;
+pub mod api;
 pub mod author;
 pub mod clock;
 pub mod correlation;

@@ -306,7 +306,7 @@ fn target(plan: &Plan) -> String {
         Entry::Node(node) => format!("node {node}"),
     };
     let key = plan.target.key.as_ref().map_or_else(String::new, |key| format!(", key from ${}", key.env));
-    format!("{entry}; openai-chat, model {}{key}", plan.target.model)
+    format!("{entry}; {}, model {}{key}", plan.target.api, plan.target.model)
 }
 
 fn node(node: &NodePlan) -> [String; 3] {

@@ -9,6 +9,7 @@
 use memchr::memmem;
 
 use crate::answer::Answer;
+use crate::api::Api;
 use crate::record::Content;
 use crate::words::WORDS;
 
@@ -21,6 +22,46 @@ const FOREIGN_WORDS: usize = 3;
 const EVIDENCE_BYTES: usize = 96;
 /// Tokens of the answer that are made again at once to search in.
 const SEARCHED_AT_ONCE: u32 = 512;
+
+/// Compares an answer with the one that was expected.
+#[derive(Debug)]
+pub(super) enum Check {
+    /// A text.
+    Text(Checker),
+    /// The vector of an embedding, as its JSON.
+    Vector(Answer, Content),
+}
+
+impl Check {
+    /// For the answer of `api` with this many tokens.
+    pub(super) fn of(api: Api, answer: Answer, expected: u32) -> Self {
+        match api {
+            Api::OpenaiEmbeddings => Self::Vector(answer, Content::Unknown),
+            _ => Self::Text(Checker::new(answer, expected)),
+        }
+    }
+
+    /// The next piece of the text, however it is split; a vector comes in one.
+    pub(super) fn feed(&mut self, text: &str) {
+        match self {
+            Self::Text(checker) => checker.feed(text),
+            Self::Vector(answer, content) => {
+                // Numbers are compared, since whoever passes them on may write them otherwise.
+                let vector: Option<Vec<f32>> = serde_json::from_str(text).ok();
+                let right = vector.is_some_and(|vector| vector == answer.vector());
+                *content = if right { Content::Whole } else { Content::Different };
+            }
+        }
+    }
+
+    /// The answer has ended.
+    pub(super) fn finish(self) -> Content {
+        match self {
+            Self::Text(checker) => checker.finish(),
+            Self::Vector(_, content) => content,
+        }
+    }
+}
 
 /// Compares a text with the first `expected` tokens of an answer.
 #[derive(Debug)]
@@ -189,6 +230,25 @@ mod tests {
             checker.feed(&text[pair[0]..pair[1]]);
         }
         checker.finish()
+    }
+
+    #[test]
+    fn a_vector_is_right_or_not_however_its_numbers_are_written() {
+        let check = |json: &str| {
+            let mut check = Check::of(Api::OpenaiEmbeddings, answer(), TOKENS);
+            check.feed(json);
+            check.finish()
+        };
+        let numbers = answer().vector();
+        let plain = serde_json::to_string(&numbers).expect("json");
+        assert_eq!(check(&plain), Content::Whole);
+        let spaced: Vec<String> = numbers.iter().map(|number| format!("{number:.12}")).collect();
+        assert_eq!(check(&format!("[ {} ]", spaced.join(", "))), Content::Whole);
+        let other = serde_json::to_string(&Answer::to("another").vector()).expect("json");
+        for wrong in [other.as_str(), "[]", "\"AAAA\""] {
+            assert_eq!(check(wrong), Content::Different);
+        }
+        assert_eq!(Check::of(Api::OpenaiEmbeddings, answer(), TOKENS).finish(), Content::Unknown);
     }
 
     fn answer() -> Answer {

@@ -7,7 +7,7 @@ use std::pin::pin;
 use http::header::CONTENT_TYPE;
 use reqwest::{Request, Response};
 
-use super::content::Checker;
+use super::content::Check;
 use super::dialect;
 use super::outcome::{Ending, Judged};
 use super::patience::Patience;
@@ -15,6 +15,7 @@ use super::seen::Seen;
 use super::session::Session;
 use super::wire::Wire;
 use crate::answer::Answer;
+use crate::api::Api;
 use crate::clock::Nanos;
 use crate::correlation::{ATTEMPTS_HEADER, Joined};
 use crate::name::RequestId;
@@ -61,7 +62,7 @@ impl Session {
             self.record_unsent(&asked, Outcome::Aborted);
             return None;
         }
-        let mut seen = Seen::new(answer.map(|answer| Checker::new(answer, output_tokens)));
+        let mut seen = Seen::new(answer.map(|answer| Check::of(self.plan.target.api, answer, output_tokens)));
         if keep {
             seen.keep_text();
         }
@@ -256,7 +257,8 @@ impl Session {
             node: None,
             attempts: 0,
             input_tokens: asked.input_tokens,
-            expected_tokens: Some(asked.output_tokens),
+            // An embedding has no tokens to expect.
+            expected_tokens: (self.plan.target.api != Api::OpenaiEmbeddings).then_some(asked.output_tokens),
             content: Content::Unknown,
             marker: false,
             genuine_marker: false,

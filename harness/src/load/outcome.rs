@@ -2,9 +2,10 @@
 //!
 //! Pure. The classes are tried in the order of what a client would act on: an error that it was told
 //! first; then, if it saw a final marker, whether the answer is what it seems; then how the connection
-//! ended. The final marker of a stream is `[DONE]` *and* a `finish_reason` before it: the one without the
-//! other is what gateways leave of a stream that broke. That of a body is its whole length and a
-//! `finish_reason` in it.
+//! ended. The final marker of a stream is its API's last event (`[DONE]`, `message_stop`) *and* the reason of
+//! its finish (`finish_reason`, `stop_reason`) before it: the one without the other is what gateways leave of
+//! a stream that broke. `response.completed` is both in one. That of a body is its whole length and such a
+//! reason in it.
 
 use http::StatusCode;
 use squall_report::Outcome;
@@ -100,10 +101,10 @@ impl Ending {
             Wire::Clean => match (self.unreadable, self.finished, self.done) {
                 (Some(error), ..) => (Outcome::Corrupt, error).into(),
                 (None, true, _) => {
-                    (Outcome::Cut, "it ended cleanly, but without its last word".into()).into()
+                    (Outcome::Cut, "it ended cleanly, but without its last event".into()).into()
                 }
                 (None, false, true) => {
-                    (Outcome::Cut, "it ended cleanly, but without a finish_reason".into()).into()
+                    (Outcome::Cut, "it ended cleanly, but without the reason of its finish".into()).into()
                 }
                 (None, false, false) => (Outcome::Cut, "it ended cleanly, but unfinished".into()).into(),
             },

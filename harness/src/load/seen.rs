@@ -1,10 +1,11 @@
 //! What the client has seen of one answer so far: its times, its content, its end.
 //!
-//! Invariant: it holds no text of the answer unless it is asked to keep it; otherwise the size of it grows by four bytes an event.
+//! Invariant: it holds no text of the answer unless it is asked to; without, it grows by four bytes an
+//! event.
 
 use http::StatusCode;
 
-use super::content::Checker;
+use super::content::Check;
 use super::dialect::Said;
 use crate::clock::Nanos;
 use crate::record::Content;
@@ -31,14 +32,14 @@ pub(super) struct Seen {
     pub(super) unreadable: Option<String>,
     pub(super) finished: bool,
     pub(super) done: bool,
-    checker: Option<Checker>,
+    checker: Option<Check>,
     /// The text so far, where it is to be kept.
     text: Option<String>,
 }
 
 impl Seen {
     /// Nothing yet. Without a `checker` nothing is known of the right answer.
-    pub(super) fn new(checker: Option<Checker>) -> Self {
+    pub(super) fn new(checker: Option<Check>) -> Self {
         Self {
             first_byte: None,
             first_content: None,
@@ -82,9 +83,9 @@ impl Seen {
                     text.push_str(&part.text);
                 }
                 self.finished |= part.finished;
+                self.done |= part.last;
                 self.tokens = part.tokens.or(self.tokens);
             }
-            Said::Done => self.done = true,
             // The first says what went wrong.
             Said::Error(error) => drop(self.in_band.get_or_insert(error)),
             Said::Unreadable(why) => drop(self.unreadable.get_or_insert(why)),
@@ -108,7 +109,7 @@ impl Seen {
 
     /// How the content compares with what was expected. The answer has ended.
     pub(super) fn compare(&mut self) -> Content {
-        self.checker.take().map_or(Content::Unknown, Checker::finish)
+        self.checker.take().map_or(Content::Unknown, Check::finish)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Body, Client, Method, Request, Url, redirect};
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
@@ -52,9 +52,9 @@ impl Session {
     pub(super) fn new(context: LoadContext) -> Result<Self, LoadError> {
         let LoadContext { plan, clock, base_url, recorder, correlator, stop, in_flight } = context;
         let secret = Secret::read(plan.target.key.as_ref())?;
-        let url = format!("{}{}", base_url.trim_end_matches('/'), dialect::path(plan.target.api));
+        let url = format!("{}{}", base_url.trim_end_matches('/'), plan.target.api.path());
         let url = Url::parse(&url).map_err(|error| LoadError::Address(error.to_string()))?;
-        let client = client(plan.traffic.limits.connect, &secret, url.scheme() == "https")?;
+        let client = client(&plan, &secret, url.scheme() == "https")?;
         let sims = plan.nodes.iter().filter(|node| matches!(node.kind, NodeKind::Sim(_))).count();
         Ok(Self {
             clock,
@@ -95,10 +95,11 @@ impl Session {
         let mut request = Request::new(Method::POST, self.url.clone());
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.extend(dialect::headers(self.plan.target.api));
         headers.insert(HeaderName::from_static(REQUEST_HEADER), id.0.into());
         headers.insert(HeaderName::from_static(TRACEPARENT), trace);
         *request.body_mut() = Some(Body::from(body));
-        let answer = self.answers_are_known.then(|| Answer::to(prompt.question()));
+        let answer = self.answers_are_known.then(|| Answer::to(&question.fixes_answer(self.plan.target.api)));
         Ok(Ask {
             id,
             intended,
@@ -154,9 +155,9 @@ impl Secret {
     }
 
     /// The header that carries it, where there is one and it can be sent.
-    fn header(&self) -> Option<Result<HeaderValue, http::header::InvalidHeaderValue>> {
+    fn header(&self, prefix: &str) -> Option<Result<HeaderValue, http::header::InvalidHeaderValue>> {
         let key = self.0.as_ref()?;
-        let value = HeaderValue::try_from(format!("Bearer {key}"));
+        let value = HeaderValue::try_from(format!("{prefix}{key}"));
         Some(value.map(|mut value| {
             value.set_sensitive(true);
             value
@@ -174,10 +175,11 @@ impl Secret {
 
 /// A client that does what it is told and nothing else: no proxy of the environment, no redirect, no
 /// retry, no compression (which would hold events back), and a connection for every request in flight.
-fn client(connect: Duration, secret: &Secret, tls: bool) -> Result<Client, LoadError> {
+fn client(plan: &Plan, secret: &Secret, tls: bool) -> Result<Client, LoadError> {
     let mut headers = HeaderMap::new();
-    if let Some(value) = secret.header() {
-        headers.insert(AUTHORIZATION, value.map_err(|_| LoadError::KeyUnfit)?);
+    let (name, prefix) = dialect::key_header(plan.target.api);
+    if let Some(value) = secret.header(prefix) {
+        headers.insert(name, value.map_err(|_| LoadError::KeyUnfit)?);
     }
     let mut client = Client::builder();
     if !tls {
@@ -195,7 +197,7 @@ fn client(connect: Duration, secret: &Secret, tls: bool) -> Result<Client, LoadE
         .no_brotli()
         .no_zstd()
         .no_deflate()
-        .connect_timeout(connect)
+        .connect_timeout(plan.traffic.limits.connect)
         .tcp_nodelay(true)
         .pool_max_idle_per_host(usize::MAX)
         .pool_idle_timeout(IDLE_CONNECTION)
@@ -232,6 +234,6 @@ mod tests {
         let tidy = secret.tidy(&text);
         assert_eq!(tidy, format!("{}[key]", "x".repeat(195)));
         assert_eq!(Secret(None).tidy("é".repeat(300).as_str()).chars().count(), 200);
-        assert!(secret.header().is_some_and(|value| value.is_ok_and(|value| value.is_sensitive())));
+        assert!(secret.header("Bearer ").is_some_and(|value| value.is_ok_and(|value| value.is_sensitive())));
     }
 }

@@ -160,11 +160,14 @@ fn identity(headers: &HeaderMap, seed: u64, body: &[u8]) -> Option<RequestId> {
 #[derive(Default, serde::Deserialize)]
 #[serde(default)]
 struct Gist {
-    model: String,
-    stream: bool,
+    model: Option<String>,
+    stream: Option<bool>,
+    /// Of completions and of Anthropic's messages.
     max_tokens: Option<u32>,
-    /// The newer name of the same.
+    /// The newer name of the same, of chat completions.
     max_completion_tokens: Option<u32>,
+    /// Of responses.
+    max_output_tokens: Option<u32>,
 }
 
 /// The head of a request, as faults see it.
@@ -175,9 +178,36 @@ pub(crate) fn head(request: &Parts, body: &Bytes) -> RequestHead {
         method: request.method.clone(),
         path: request.uri.path_and_query().map_or_else(|| request.uri.path().into(), ToString::to_string),
         headers: request.headers.clone(),
-        model: gist.model,
-        streaming: gist.stream,
-        max_tokens: gist.max_completion_tokens.or(gist.max_tokens),
+        model: gist.model.unwrap_or_default(),
+        streaming: gist.stream.unwrap_or_default(),
+        max_tokens: gist.max_completion_tokens.or(gist.max_tokens).or(gist.max_output_tokens),
         body_bytes: body.len() as u64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_of_every_api_is_read() {
+        let read = |path: &str, body: &'static str| {
+            let (parts, ()) = http::Request::post(path).body(()).unwrap_or_default().into_parts();
+            let head = head(&parts, &Bytes::from_static(body.as_bytes()));
+            (head.path, head.model, head.streaming, head.max_tokens)
+        };
+        for (path, limit) in [
+            ("/v1/chat/completions", r#""max_tokens":9"#),
+            ("/v1/chat/completions", r#""max_tokens":null,"max_completion_tokens":9"#),
+            ("/v1/completions", r#""max_tokens":9"#),
+            ("/v1/responses", r#""max_output_tokens":9"#),
+            ("/v1/messages", r#""max_tokens":9"#),
+        ] {
+            let body = format!(r#"{{"model":"m","stream":true,"input":["x"],{limit}}}"#);
+            assert_eq!(read(path, body.leak()), (path.into(), "m".into(), true, Some(9)));
+        }
+        let embeddings = read("/v1/embeddings", r#"{"input":"x","model":"m","stream":null}"#);
+        assert_eq!(embeddings, ("/v1/embeddings".into(), "m".into(), false, None));
+        assert_eq!(read("/v1/models", "no JSON"), ("/v1/models".into(), String::new(), false, None));
     }
 }

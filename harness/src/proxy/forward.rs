@@ -14,6 +14,7 @@ use super::attempt::Entry;
 use super::relay::{Answer, Relay, broke};
 use super::socket::{Ender, HowToEnd};
 use super::upstream::{Upstream, how_it_broke};
+use crate::api::Api;
 use crate::fault::{BodyVerdict, Canned, ResponseHead, ResponseVerdict};
 use crate::record::AttemptEnd;
 
@@ -57,6 +58,8 @@ pub(super) async fn forward(
     body: Bytes,
 ) -> Result<Response<Body>, HowToEnd> {
     let address = *entry.shared.upstream.lock();
+    // Most of what speaks none of these paths speaks the most common API.
+    let api = Api::of_path(parts.uri.path()).unwrap_or(Api::OpenaiChat);
     let response = match upstream.send(address, outgoing(parts, body)).await {
         Ok(response) => response,
         Err(broken) => {
@@ -96,7 +99,7 @@ pub(super) async fn forward(
         entry.shared.context.correlator.answered(request, &entry.shared.node);
     }
     let streams = is_event_stream(&head.headers);
-    let about = Answer { streams, good, pace };
+    let about = Answer { api, streams, good, pace };
     let hooks = entry.faults.hooks();
     if !streams && hooks.body {
         return with_body(entry, ender, head, body, about).await;

@@ -14,6 +14,7 @@ use super::forward::Body;
 use super::scan::Scanner;
 use super::socket::{Ender, HowToEnd};
 use super::upstream::{Broken, how_it_broke};
+use crate::api::Api;
 use crate::clock::Nanos;
 use crate::fault::{Ending, EventVerdict};
 use crate::record::AttemptEnd;
@@ -54,6 +55,8 @@ struct Gone;
 /// What is known of an answer when its body is passed on.
 #[derive(Clone, Copy)]
 pub(super) struct Answer {
+    /// The API it is of, as far as its path says.
+    pub(super) api: Api,
     /// It is a stream of events.
     pub(super) streams: bool,
     /// Its status is no error.
@@ -67,6 +70,7 @@ pub(super) struct Relay {
     entry: Entry,
     ender: Arc<Ender>,
     client: mpsc::Sender<Frame<Bytes>>,
+    api: Api,
     /// The response is a stream of events.
     streams: bool,
     /// Its status is no error.
@@ -82,10 +86,10 @@ impl Relay {
     /// A relay of the answer to `entry`, and the body that its client reads.
     pub(super) fn new(entry: Entry, ender: &Arc<Ender>, answer: Answer) -> (Self, Body) {
         let (client, frames) = mpsc::channel(WINDOW);
-        let Answer { streams, good, pace } = answer;
+        let Answer { api, streams, good, pace } = answer;
         let ender = Arc::clone(ender);
-        let scanner = Scanner::default();
-        let relay = Self { entry, ender, client, streams, good, pace, passed_at: Nanos::ZERO, scanner };
+        let scanner = Scanner::new(api);
+        let relay = Self { entry, ender, client, api, streams, good, pace, passed_at: Nanos::ZERO, scanner };
         let frames = futures_util::stream::unfold(frames, |mut frames| async {
             Some((Ok(frames.recv().await?), frames))
         });
@@ -151,7 +155,7 @@ impl Relay {
                     passed.extend_from_slice(&event.raw);
                     continue;
                 };
-                if data.as_ref() == b"[DONE]" {
+                if self.api.is_last(event.kind.as_deref(), &data) {
                     self.entry.marker();
                 }
                 let ruling = self.entry.faults.event(index, &data);

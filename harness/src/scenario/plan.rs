@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 use squall_report::Metric;
 
+pub use crate::api::Api;
 use crate::clock::Nanos;
 use crate::name::NodeName;
 
@@ -65,14 +66,6 @@ pub struct Target {
     pub entry: Entry,
     /// The key to send, where one is needed.
     pub key: Option<Key>,
-}
-
-/// The API of a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Api {
-    /// `POST /v1/chat/completions`.
-    OpenaiChat,
 }
 
 /// A secret, by the name of the environment variable that holds it. The value is read when it is

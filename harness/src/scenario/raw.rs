@@ -65,7 +65,7 @@ pub(super) struct Scenario {
 #[schemars(title = "[target]", extend("oneOf" = [{"required": ["router"]}, {"required": ["url"]}, {"required": ["command"]}, {"required": ["node"]}], "dependencies" = {"command": ["ready"], "ready": ["command"], "ready_within": ["command"]}))]
 pub(super) struct Target {
     /// The API it speaks; `openai-chat` when it is left out.
-    #[schemars(example = "openai-chat", extend("enum" = ["openai-chat"]))]
+    #[schemars(example = "openai-chat", extend("enum" = crate::api::Api::ALL.map(crate::api::Api::name)))]
     pub(super) api: Option<Placed<String>>,
     /// The model to ask for; simulated nodes answer to any name.
     #[schemars(example = &"sim")]
@@ -198,10 +198,9 @@ pub(super) struct Traffic {
     /// With `arrivals`, `users` or `spikes`: how long prompts and answers are.
     #[schemars(example = json!({"input": "lognormal(600, 400)", "output": 200}))]
     pub(super) prompts: Option<Placed<Prompts>>,
-    /// Ask for streams; `true` when it is left out.
+    /// Ask for streams; `true` when it is left out, except for embeddings, which are none.
     #[schemars(example = false)]
-    #[serde(default = "yes")]
-    pub(super) stream: bool,
+    pub(super) stream: Option<Placed<bool>>,
     /// The limits a client keeps.
     #[schemars(example = json!({"in_flight": 2000, "first_token": "5s"}))]
     pub(super) limits: Option<Limits>,

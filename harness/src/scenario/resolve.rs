@@ -39,7 +39,7 @@ pub(super) fn plan(raw: &raw::Scenario, path: &Path, seed: Option<u64>) -> Resul
     let mut phases = resolver.phases(&raw.phase);
     resolver.loads(&raw.phase, &raw.traffic, &mut phases);
     let end = phases.last().map_or(Nanos::ZERO, Phase::end);
-    let traffic = resolver.traffic(&raw.traffic, end);
+    let traffic = resolver.traffic(&raw.traffic, target.api, end);
     let faults = resolver.faults(&raw.phase, &phases, &nodes);
     let slos = resolver.slos(&raw.slo, &phases);
     let failover = raw.failover.as_ref().map(|bounds| resolver.failover(bounds));

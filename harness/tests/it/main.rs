@@ -1,5 +1,6 @@
 //! Tests on real sockets, real processes and real plugins. One binary, so that it links once.
 
+mod apis;
 mod author;
 mod catalogue;
 mod determinism;

@@ -18,6 +18,7 @@ use super::relay::Relay;
 use super::reply::{self, Body};
 use super::upstream::{Answer, Failure, Outgoing, Sender, strip};
 use super::{Tuning, Upstream};
+use crate::api::Api;
 use crate::clock::Clock;
 
 /// The policy at work. Its health checks end with it.
@@ -75,14 +76,14 @@ impl Failover {
     /// Answers a request by the nodes.
     pub(super) async fn forward(&self, request: &Outgoing) -> Response<Body> {
         self.budget.request(self.clock.now());
-        let Some(mut ticket) = self.pool.pick(&[]) else { return no_node() };
+        let Some(mut ticket) = self.pool.pick(&[]) else { return no_node(request.api()) };
         let mut tried = vec![ticket.node];
         let mut kept: Option<Kept> = None;
         loop {
             let next = match self.attempt(&ticket, request, &tried).await {
                 Ended::Answered(answer) if !asks_for_another(answer.head.status) => {
                     ticket.succeeded();
-                    return self.pass_on(answer, ticket, tried.len());
+                    return self.pass_on(request.api(), answer, ticket, tried.len());
                 }
                 Ended::Answered(answer) => {
                     // 429 is no trouble: the node is well, and has enough to do.
@@ -94,7 +95,7 @@ impl Failover {
                             kept = Some(Kept { answer, ticket });
                             next
                         }
-                        None => return self.pass_on(answer, ticket, tried.len()),
+                        None => return self.pass_on(request.api(), answer, ticket, tried.len()),
                     }
                 }
                 Ended::Failed(failure) => {
@@ -105,9 +106,11 @@ impl Failover {
                             next
                         }
                         (None, Some(before)) => {
-                            return self.pass_on(before.answer, before.ticket, tried.len());
+                            return self.pass_on(request.api(), before.answer, before.ticket, tried.len());
                         }
-                        (None, None) => return failed(&self.nodes[ticket.node], &failure, tried.len()),
+                        (None, None) => {
+                            return failed(request.api(), &self.nodes[ticket.node], &failure, tried.len());
+                        }
                     }
                 }
                 Ended::Moved(next) => next,
@@ -152,12 +155,12 @@ impl Failover {
         Some(ticket)
     }
 
-    fn pass_on(&self, answer: Answer, ticket: Ticket, attempts: usize) -> Response<Body> {
+    fn pass_on(&self, api: Api, answer: Answer, ticket: Ticket, attempts: usize) -> Response<Body> {
         let Answer { mut head, first, rest } = answer;
         strip(&mut head.headers);
         let meters = Arc::clone(&self.meters);
         let name = self.nodes[ticket.node].name.clone();
-        let relay = Relay::new(&head.headers, first, rest, ticket, meters);
+        let relay = Relay::new(api, &head.headers, first, rest, ticket, meters);
         reply::mark(&mut head.headers, attempts, Some(&name));
         reply::passed_on(head, relay.boxed_unsync())
     }
@@ -168,21 +171,21 @@ fn asks_for_another(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }
 
-fn no_node() -> Response<Body> {
+fn no_node(api: Api) -> Response<Body> {
     let message = "no node is healthy, or those that were are on trial; try again in a moment";
-    let mut response = reply::error(StatusCode::SERVICE_UNAVAILABLE, "no_healthy_node", message);
+    let mut response = reply::error(api, StatusCode::SERVICE_UNAVAILABLE, "no_healthy_node", message);
     reply::mark(response.headers_mut(), 0, None);
     response
 }
 
 /// The answer when every attempt that could be made failed.
-fn failed(node: &Upstream, failure: &Failure, attempts: usize) -> Response<Body> {
+fn failed(api: Api, node: &Upstream, failure: &Failure, attempts: usize) -> Response<Body> {
     let status = match failure {
         Failure::Late => StatusCode::GATEWAY_TIMEOUT,
         Failure::Unreachable(_) | Failure::Lost(_) => StatusCode::BAD_GATEWAY,
     };
     let message = format!("{attempts} attempts failed, the last on node {}: {failure}", node.name);
-    let mut response = reply::error(status, "all_attempts_failed", &message);
+    let mut response = reply::error(api, status, "all_attempts_failed", &message);
     reply::mark(response.headers_mut(), attempts, None);
     response
 }

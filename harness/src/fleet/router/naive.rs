@@ -53,7 +53,8 @@ impl Naive {
             }
             Err(failure) => {
                 let message = format!("node {}: {failure}", node.name);
-                let mut response = reply::error(StatusCode::BAD_GATEWAY, "bad_gateway", &message);
+                let mut response =
+                    reply::error(request.api(), StatusCode::BAD_GATEWAY, "bad_gateway", &message);
                 reply::mark(response.headers_mut(), 1, None);
                 response
             }

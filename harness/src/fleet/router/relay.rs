@@ -16,8 +16,9 @@ use hyper::body::{Body, Frame, Incoming};
 
 use super::meters::Meters;
 use super::pool::{Ticket, Trouble};
-use super::reply::{BodyError, error_json};
+use super::reply::{BodyError, error_event};
 use super::upstream::cause;
+use crate::api::Api;
 use crate::sse;
 
 /// An event that is longer goes on in parts, and if it breaks then, the answer ends uncleanly.
@@ -36,6 +37,7 @@ pub(super) fn is_events(headers: &HeaderMap) -> bool {
 
 /// The rest of a node's answer, on its way to the client.
 pub(super) struct Relay {
+    api: Api,
     first: Option<Frame<Bytes>>,
     rest: Incoming,
     /// Events that have not arrived whole; none when the answer is no event stream.
@@ -47,6 +49,7 @@ pub(super) struct Relay {
 
 impl Relay {
     pub(super) fn new(
+        api: Api,
         headers: &HeaderMap,
         first: Option<Frame<Bytes>>,
         rest: Incoming,
@@ -54,7 +57,7 @@ impl Relay {
         meters: Arc<Meters>,
     ) -> Self {
         let events = is_events(headers).then(Events::default);
-        Self { first, rest, events, ticket: Some(ticket), meters }
+        Self { api, first, rest, events, ticket: Some(ticket), meters }
     }
 
     /// What goes on of a frame that came; none when it only began an event.
@@ -75,10 +78,7 @@ impl Relay {
         let message = format!("the node broke off in the middle of its answer: {}", cause(error));
         match &self.events {
             // What is held of an event that will never be whole goes with it.
-            Some(events) if !events.torn => {
-                let error = error_json("stream_broken", &message);
-                Ok(Frame::data(format!("data: {error}\n\n").into()))
-            }
+            Some(events) if !events.torn => Ok(Frame::data(error_event(self.api, "stream_broken", &message))),
             _ => Err(message.into()),
         }
     }

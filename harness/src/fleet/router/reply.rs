@@ -7,6 +7,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 
 use super::NODE_HEADER;
+use crate::api::Api;
 use crate::correlation::ATTEMPTS_HEADER;
 use crate::name::NodeName;
 
@@ -27,9 +28,9 @@ pub(super) fn text(status: StatusCode, kind: &'static str, text: impl Into<Bytes
     response
 }
 
-/// An error in the shape that clients of such APIs know.
-pub(super) fn error(status: StatusCode, code: &str, message: &str) -> Response<Body> {
-    let mut response = text(status, "application/json", error_json(code, message));
+/// An error in the shape that clients of `api` know.
+pub(super) fn error(api: Api, status: StatusCode, code: &str, message: &str) -> Response<Body> {
+    let mut response = text(status, "application/json", error_json(api, code, message));
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
     }
@@ -37,10 +38,29 @@ pub(super) fn error(status: StatusCode, code: &str, message: &str) -> Response<B
 }
 
 /// The JSON of such an error.
-pub(super) fn error_json(code: &str, message: &str) -> String {
-    let kind = "router_error";
-    serde_json::json!({ "error": { "message": message, "type": kind, "param": null, "code": code } })
-        .to_string()
+fn error_json(api: Api, code: &str, message: &str) -> String {
+    let error = if api == Api::AnthropicMessages {
+        let message = format!("{code}: {message}");
+        serde_json::json!({ "type": "error", "error": { "type": "api_error", "message": message } })
+    } else {
+        let kind = "router_error";
+        serde_json::json!({ "error": { "message": message, "type": kind, "param": null, "code": code } })
+    };
+    error.to_string()
+}
+
+/// An event that says in a stream of `api` that it has failed.
+pub(super) fn error_event(api: Api, code: &str, message: &str) -> Bytes {
+    match api {
+        Api::OpenaiResponses => {
+            let error =
+                serde_json::json!({ "type": "error", "code": code, "message": message, "param": null });
+            format!("event: error\ndata: {error}\n\n")
+        }
+        Api::AnthropicMessages => format!("event: error\ndata: {}\n\n", error_json(api, code, message)),
+        _ => format!("data: {}\n\n", error_json(api, code, message)),
+    }
+    .into()
 }
 
 /// Says how many attempts were made, and whose answer it is.

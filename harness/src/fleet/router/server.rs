@@ -22,6 +22,7 @@ use super::meters::Meters;
 use super::naive::Naive;
 use super::reply::{self, Body};
 use super::upstream::Outgoing;
+use crate::api::Api;
 use crate::clock::Clock;
 
 /// How long answers that have begun may go on once the router was told to end.
@@ -118,7 +119,7 @@ impl Router {
             (&Method::GET, "/metrics") => self.metrics(),
             (&Method::CONNECT, _) => {
                 let message = "this is no tunnel; send requests for a path";
-                reply::error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+                reply::error(Api::OpenaiChat, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
             }
             _ => self.forward(request).await,
         }
@@ -127,6 +128,7 @@ impl Router {
     async fn forward(&self, request: Request<Incoming>) -> Response<Body> {
         self.meters.requests.fetch_add(1, Ordering::Relaxed);
         let (head, body) = request.into_parts();
+        let api = Api::of_path(head.uri.path()).unwrap_or(Api::OpenaiChat);
         // Whole before it is sent on, so that it can be sent again.
         let body = match Limited::new(body, self.body_limit).collect().await {
             Ok(body) => body.to_bytes(),
@@ -138,7 +140,7 @@ impl Router {
                 };
                 let message =
                     format!("reading the request's body (at most {} bytes): {error}", self.body_limit);
-                let mut response = reply::error(status, code, &message);
+                let mut response = reply::error(api, status, code, &message);
                 reply::mark(response.headers_mut(), 0, None);
                 return response;
             }
@@ -158,7 +160,12 @@ impl Router {
         if ready {
             reply::text(StatusCode::OK, "text/plain", "ok\n")
         } else {
-            reply::error(StatusCode::SERVICE_UNAVAILABLE, "no_healthy_node", "no node is healthy yet")
+            reply::error(
+                Api::OpenaiChat,
+                StatusCode::SERVICE_UNAVAILABLE,
+                "no_healthy_node",
+                "no node is healthy yet",
+            )
         }
     }
 

@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::pool::Trouble;
 use super::{Tuning, Upstream, relay};
+use crate::api::Api;
 
 /// Headers that belong to a connection, not to what is sent over it (RFC 9110, 7.6.1).
 const HOP_BY_HOP: [HeaderName; 8] = [
@@ -48,6 +49,11 @@ impl Outgoing {
         let path = uri.path_and_query().filter(|path| path.as_str().starts_with('/')).cloned();
         let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
         Self { method, path, headers, body }
+    }
+
+    /// The API that it asks: by it the router's own errors are written.
+    pub(super) fn api(&self) -> Api {
+        Api::of_path(self.path.path()).unwrap_or(Api::OpenaiChat)
     }
 }
 

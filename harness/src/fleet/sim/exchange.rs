@@ -121,12 +121,12 @@ impl Drop for Exchange {
 /// a step for a client that keeps up, all of them where tokens take no time.
 pub(super) struct AnswerStream {
     exchange: Exchange,
-    writer: Writer,
+    writer: Box<dyn Writer>,
     ended: bool,
 }
 
 impl AnswerStream {
-    pub(super) fn new(exchange: Exchange, writer: Writer) -> Self {
+    pub(super) fn new(exchange: Exchange, writer: Box<dyn Writer>) -> Self {
         Self { exchange, writer, ended: false }
     }
 }
@@ -145,17 +145,17 @@ impl Body for AnswerStream {
         }
         let given = ready!(this.exchange.poll_given(context));
         let taken = this.exchange.taken;
-        // Room for the role, the finish and the usage beside the tokens.
+        // Room for the beginning, the finish and the usage beside the tokens.
         let mut out = Vec::with_capacity(this.writer.size(given - taken + 3));
         if taken == 0 {
-            this.writer.role(&mut out);
+            this.writer.begin(&mut out);
         }
         for index in taken..given {
             this.writer.token(&mut out, index);
         }
         this.exchange.take(given);
         if this.exchange.has_all() {
-            this.writer.end(&mut out, &this.exchange.job);
+            this.writer.end(&mut out);
             this.exchange.complete();
             this.ended = true;
         }

@@ -1,12 +1,12 @@
-//! A simulated LLM node: an OpenAI-compatible server with continuous batching and a fixed answer.
+//! A simulated LLM node: a server of `OpenAI`'s and Anthropic's APIs with continuous batching and a fixed answer.
 //!
 //! It behaves like an inference server where a harness can tell: slots, a queue, a prefill that grows
 //! with the prompt, decode steps that a fuller batch slows down, a cold start, refusals, metrics under
 //! vLLM's names. What it says is fixed by the last user message ([`crate::answer`]), the same on every
 //! node. Its tokenizer counts words: a prompt has as many tokens as words.
 //!
-//! Streams begin with their first token: the head goes out at once, the role-only chunk with the first
-//! content.
+//! Streams begin with their first token: the head goes out at once, what comes before content (a role-only
+//! chunk, `message_start`) with the first content.
 //!
 //! Where it lives: `api.rs` reads requests, `engine.rs` says when tokens are there, `exchange.rs` hands
 //! them over, `wire.rs` writes them, `service.rs` has the routes.
@@ -35,6 +35,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::api::Api;
 use crate::clock::{Clock, Nanos};
 use crate::scenario::plan::SimSpec;
 use api::ApiError;
@@ -272,9 +273,9 @@ impl Node {
     }
 
     /// The id of the next answer, as it stands in a JSON string. It differs between nodes and lives.
-    fn next_id(&self) -> String {
+    fn next_id(&self, api: Api) -> String {
         let number = self.answers.fetch_add(1, Ordering::Relaxed);
-        format!("chatcmpl-{}-{:x}-{number:x}", self.name_escaped, self.started_unix)
+        format!("{}{}-{:x}-{number:x}", wire::id_prefix(api), self.name_escaped, self.started_unix)
     }
 
     fn log(&self, row: &Row) {

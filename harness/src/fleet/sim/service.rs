@@ -13,7 +13,8 @@ use hyper::body::Incoming;
 use super::Node;
 use super::api::{ApiError, Job, MAX_TOKENS};
 use super::exchange::{AnswerStream, Exchange};
-use super::wire::{Writer, completion};
+use super::wire::{self, Names};
+use crate::api::Api;
 use crate::clock::Nanos;
 use crate::correlation::REQUEST_HEADER;
 
@@ -30,13 +31,17 @@ pub(super) type Answered = Response<Either<Full<Bytes>, AnswerStream>>;
 pub(super) async fn answer(node: Arc<Node>, request: Request<Incoming>) -> Result<Answered, Infallible> {
     let received = node.clock.now();
     let path = request.uri().path();
+    let api = path.strip_prefix("/v1").and_then(|path| Api::ALL.into_iter().find(|api| api.path() == path));
     let allowed = match path {
-        "/v1/chat/completions" => Method::POST,
+        _ if api.is_some() => Method::POST,
         "/health" | "/metrics" | "/v1/models" => Method::GET,
         _ => return Ok(no_route(path)),
     };
     if request.method() != allowed {
         return Ok(wrong_method(request.method(), path, &allowed));
+    }
+    if let Some(api) = api {
+        return Ok(generate(node, api, request, received).await.unwrap_or_else(|error| refusal(api, &error)));
     }
     Ok(match path {
         "/health" => health(&node, received),
@@ -44,14 +49,13 @@ pub(super) async fn answer(node: Arc<Node>, request: Request<Incoming>) -> Resul
             let text = node.metrics.render(&node.model, node.engine.load(), node.engine.slots());
             whole(StatusCode::OK, PROMETHEUS, text)
         }
-        "/v1/models" => whole(StatusCode::OK, JSON, models(&node)),
-        _ => chat(node, request, received).await.unwrap_or_else(|error| refusal(&error)),
+        _ => whole(StatusCode::OK, JSON, models(&node)),
     })
 }
 
 fn health(node: &Node, now: Nanos) -> Answered {
     match node.starting(now) {
-        Some(error) => refusal(&error),
+        Some(error) => refusal(Api::OpenaiChat, &error),
         None => whole(StatusCode::OK, JSON, r#"{"status":"ok"}"#.into()),
     }
 }
@@ -63,19 +67,24 @@ fn models(node: &Node) -> String {
     )
 }
 
-async fn chat(node: Arc<Node>, request: Request<Incoming>, received: Nanos) -> Result<Answered, ApiError> {
+async fn generate(
+    node: Arc<Node>,
+    api: Api,
+    request: Request<Incoming>,
+    received: Nanos,
+) -> Result<Answered, ApiError> {
     if let Some(error) = node.starting(received) {
         return Err(error);
     }
     let (parts, body) = request.into_parts();
     let body = read(body).await?;
-    let job = Job::read(&body, &node.model)?;
-    let id = node.next_id();
-    let created = node.unix(received);
-    let mut exchange = Exchange::begin(Arc::clone(&node), job, harness_id(&parts.headers), received)?;
+    let job = Job::read(api, &body, &node.model)?;
+    let (id, created, model) = (node.next_id(api), node.unix(received), node.model_escaped.clone());
+    let names = Names { id: &id, created, model: &model };
+    let mut exchange = Exchange::begin(node, job, harness_id(&parts.headers), received)?;
     if job.stream {
-        let writer = Writer::new(&job, &id, created, &node.model_escaped);
-        let mut response = Response::new(Either::Right(AnswerStream::new(exchange, writer)));
+        let stream = AnswerStream::new(exchange, wire::writer(&job, names));
+        let mut response = Response::new(Either::Right(stream));
         response.headers_mut().insert(CONTENT_TYPE, EVENTS);
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         return Ok(response);
@@ -85,7 +94,7 @@ async fn chat(node: Arc<Node>, request: Request<Incoming>, received: Nanos) -> R
         exchange.take(given);
     }
     exchange.complete();
-    Ok(whole(StatusCode::OK, JSON, completion(&job, &id, created, &node.model_escaped)))
+    Ok(whole(StatusCode::OK, JSON, wire::whole(&job, names)))
 }
 
 async fn read(body: Incoming) -> Result<Bytes, ApiError> {
@@ -111,8 +120,8 @@ fn whole(status: StatusCode, kind: HeaderValue, text: String) -> Answered {
     response
 }
 
-fn refusal(error: &ApiError) -> Answered {
-    let mut response = whole(error.status, JSON, error.body());
+fn refusal(api: Api, error: &ApiError) -> Answered {
+    let mut response = whole(error.status, JSON, error.body(api));
     if let Some(seconds) = error.retry_after {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
@@ -120,17 +129,18 @@ fn refusal(error: &ApiError) -> Answered {
 }
 
 fn no_route(path: &str) -> Answered {
-    let message = format!(
-        "there is nothing at {path}; there are POST /v1/chat/completions, GET /v1/models, GET /health and \
-         GET /metrics"
-    );
-    refusal(&ApiError { status: StatusCode::NOT_FOUND, ..ApiError::invalid(message) })
+    let apis = Api::ALL.map(|api| format!("POST /v1{}", api.path())).join(", ");
+    let message =
+        format!("there is nothing at {path}; there are {apis}, GET /v1/models, GET /health and GET /metrics");
+    refusal(Api::OpenaiChat, &ApiError { status: StatusCode::NOT_FOUND, ..ApiError::invalid(message) })
 }
 
 fn wrong_method(method: &Method, path: &str, allowed: &Method) -> Answered {
     let message = format!("{path} takes {allowed}, not {method}");
-    let mut response =
-        refusal(&ApiError { status: StatusCode::METHOD_NOT_ALLOWED, ..ApiError::invalid(message) });
+    let mut response = refusal(
+        Api::OpenaiChat,
+        &ApiError { status: StatusCode::METHOD_NOT_ALLOWED, ..ApiError::invalid(message) },
+    );
     if let Ok(allowed) = HeaderValue::from_str(allowed.as_str()) {
         response.headers_mut().insert(ALLOW, allowed);
     }

@@ -10,16 +10,14 @@
 
 mod request;
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::json::{Text, message_of, or_named_error, said};
 use super::{Part, Said};
 
 pub(super) use request::body;
 
-pub(super) const PATH: &str = "/chat/completions";
 const DONE: &[u8] = b"[DONE]";
 
 /// A chunk of a stream, or a whole completion: they differ in the name of the message only.
@@ -75,36 +73,25 @@ struct Usage {
     completion_tokens: Option<u32>,
 }
 
-/// A `Cow` inside an `Option` is always made owned by serde; inside this it is borrowed.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
 impl Delta<'_> {
     fn has_other(&self) -> bool {
-        let said = |text: &Option<Text<'_>>| text.as_ref().is_some_and(|text| !text.0.is_empty());
-        said(&self.reasoning_content)
-            || said(&self.reasoning)
-            || said(&self.refusal)
+        said(self.reasoning_content.as_ref())
+            || said(self.reasoning.as_ref())
+            || said(self.refusal.as_ref())
             || self
                 .tool_calls
                 .iter()
                 .flatten()
                 .filter_map(|call| call.function.as_ref())
-                .any(|f| said(&f.arguments))
+                .any(|f| said(f.arguments.as_ref()))
     }
 }
 
 pub(super) fn event<'a>(kind: Option<&[u8]>, data: &'a [u8]) -> Said<'a> {
     if data == DONE {
-        return Said::Done;
+        return Said::LAST;
     }
-    let said = read(data, "event");
-    // An event that is called an error is one, whatever its data looks like.
-    if kind == Some(b"error") && !matches!(said, Said::Error(_)) {
-        return Said::Error(String::from_utf8_lossy(data).into_owned());
-    }
-    said
+    or_named_error(kind, data, read(data, "event"))
 }
 
 pub(super) fn whole(body: &[u8]) -> Said<'_> {
@@ -134,31 +121,21 @@ fn read<'a>(json: &'a [u8], what: &str) -> Said<'a> {
     Said::Part(Part {
         other: delta.has_other(),
         text: delta.content.map(|text| text.0).unwrap_or_default(),
-        finished: choice.finish_reason.is_some_and(|reason| !reason.0.is_empty()),
+        finished: said(choice.finish_reason.as_ref()),
         tokens,
+        last: false,
     })
-}
-
-/// What an error says: its `message`, or itself where it is a text or something else.
-fn message_of(error: &RawValue) -> String {
-    #[derive(Deserialize)]
-    struct Error {
-        message: String,
-    }
-    let json = error.get();
-    serde_json::from_str::<Error>(json)
-        .map(|error| error.message)
-        .or_else(|_| serde_json::from_str::<String>(json))
-        .unwrap_or_else(|_| json.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use proptest::prelude::*;
 
     use super::*;
 
-    fn said(data: &str) -> Said<'_> {
+    fn saying(data: &str) -> Said<'_> {
         event(None, data.as_bytes())
     }
 
@@ -167,7 +144,7 @@ mod tests {
     }
 
     fn has_content(json: &str) -> bool {
-        match said(&delta(json)) {
+        match saying(&delta(json)) {
             Said::Part(part) => part.has_content(),
             other => panic!("{other:?}"),
         }
@@ -191,20 +168,20 @@ mod tests {
     #[test]
     fn escaped_text_is_read_and_plain_text_is_borrowed() {
         let plain = delta(r#"{"content":" word"}"#);
-        let Said::Part(part) = said(&plain) else { panic!("no part") };
+        let Said::Part(part) = saying(&plain) else { panic!("no part") };
         assert!(matches!(part.text, Cow::Borrowed(" word")));
         let escaped = delta(r#"{"content":"a\nb\u00e9"}"#);
-        let Said::Part(part) = said(&escaped) else { panic!("no part") };
+        let Said::Part(part) = saying(&escaped) else { panic!("no part") };
         assert_eq!(part.text, "a\nbé");
     }
 
     #[test]
     fn finish_usage_and_the_last_word_are_told() {
-        let finish = said(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#);
+        let finish = saying(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#);
         assert_eq!(finish, Said::Part(Part { finished: true, ..Part::default() }));
-        let usage = said(r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":9}}"#);
+        let usage = saying(r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":9}}"#);
         assert_eq!(usage, Said::Part(Part { tokens: Some(9), ..Part::default() }));
-        assert_eq!(said("[DONE]"), Said::Done);
+        assert_eq!(saying("[DONE]"), Said::LAST);
         let whole = whole(
             br#"{"choices":[{"message":{"role":"assistant","content":"hi"},"finish_reason":"length"}]}"#,
         );
@@ -213,7 +190,7 @@ mod tests {
 
     #[test]
     fn every_shape_of_error_is_one() {
-        let error = |data: &str| match said(data) {
+        let error = |data: &str| match saying(data) {
             Said::Error(text) => text,
             other => panic!("{other:?}"),
         };
@@ -223,14 +200,14 @@ mod tests {
         assert_eq!(error(r#"{"object":"error","message":"old","code":400}"#), "old");
         assert!(error(r#"{"choices":[{"delta":{"content":""},"finish_reason":"error"}]}"#).contains("error"));
         assert_eq!(event(Some(b"error"), b"plain words"), Said::Error("plain words".into()));
-        assert_eq!(said(r#"{"error":null,"choices":[]}"#), Said::Part(Part::default()));
+        assert_eq!(saying(r#"{"error":null,"choices":[]}"#), Said::Part(Part::default()));
     }
 
     #[test]
     fn what_is_no_chunk_is_unreadable_and_what_is_not_known_is_not_minded() {
-        assert!(matches!(said("<html>"), Said::Unreadable(_)));
-        assert!(matches!(said(r#"{"choices":[{"delta":{"content":5}}]}"#), Said::Unreadable(_)));
-        assert_eq!(said(r#"{"type":"ping","x":[1,{}]}"#), Said::Part(Part::default()));
+        assert!(matches!(saying("<html>"), Said::Unreadable(_)));
+        assert!(matches!(saying(r#"{"choices":[{"delta":{"content":5}}]}"#), Said::Unreadable(_)));
+        assert_eq!(saying(r#"{"type":"ping","x":[1,{}]}"#), Said::Part(Part::default()));
     }
 
     proptest! {
@@ -243,7 +220,7 @@ mod tests {
         #[test]
         fn any_text_comes_through(text in "\\PC{0,80}") {
             let json = delta(&serde_json::json!({ "content": text }).to_string());
-            prop_assert_eq!(said(&json), Said::Part(Part { text: text.into(), ..Part::default() }));
+            prop_assert_eq!(saying(&json), Said::Part(Part { text: text.into(), ..Part::default() }));
         }
     }
 }

@@ -20,9 +20,6 @@ const SLOTS: u32 = 32;
 const QUEUE: u32 = 256;
 const SLOWDOWN: f64 = 0.5;
 
-/// APIs of other versions, so that they are refused as what they are.
-const LATER_APIS: [&str; 3] = ["openai-completions", "openai-responses", "anthropic-messages"];
-
 /// Names that the harness gives to processes of its own.
 const TAKEN: [&str; 2] = ["router", "target"];
 
@@ -145,21 +142,20 @@ impl Resolver {
     }
 
     fn api(&mut self, raw: Option<&Placed<String>>) -> Api {
-        if let Some(api) = raw.filter(|api| api.value != "openai-chat") {
-            let label = match nearest(api, ["openai-chat"]) {
+        let Some(name) = raw else { return Api::OpenaiChat };
+        Api::called(name).unwrap_or_else(|| {
+            let names = Api::ALL.map(Api::name);
+            let label = match nearest(name, names) {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => "expected `openai-chat`".into(),
-            };
-            let title = if LATER_APIS.contains(&api.as_str()) {
-                format!("the API `{}` is not supported in this version", api.value)
-            } else {
-                format!("no API is called `{}`", api.value)
+                None => "Squall does not speak it".into(),
             };
             self.mistake(
-                Diagnostic::new(title).at(&api.span, label).help("this version speaks `openai-chat` only"),
+                Diagnostic::new(format!("no API is called `{}`", name.value))
+                    .at(&name.span, label)
+                    .help(format!("APIs: {}", list(names, "and"))),
             );
-        }
-        Api::OpenaiChat
+            Api::OpenaiChat
+        })
     }
 
     fn key(&mut self, raw: &raw::Key) -> Key {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::diagnostic::Diagnostic;
 use super::super::place::Placed;
-use super::super::plan::{Length, Lengths, Limits, Schedule, Traffic};
+use super::super::plan::{Api, Length, Lengths, Limits, Schedule, Traffic};
 use super::super::raw::{self, NumberOrText};
 use super::super::units;
 use super::{Resolver, Zero};
@@ -20,7 +20,7 @@ const IDLE: Duration = Duration::from_secs(5);
 const TOTAL: Duration = Duration::from_mins(2);
 
 impl Resolver {
-    pub(super) fn traffic(&mut self, raw: &Placed<raw::Traffic>, end: Nanos) -> Traffic {
+    pub(super) fn traffic(&mut self, raw: &Placed<raw::Traffic>, api: Api, end: Nanos) -> Traffic {
         let schedules = [
             ("trace", raw.trace.as_ref().map(|trace| &trace.span)),
             ("arrivals", raw.arrivals.as_ref().map(|arrivals| &arrivals.span)),
@@ -38,9 +38,20 @@ impl Resolver {
             schedule: self.schedule(raw, end),
             spikes: self.spikes(raw, end),
             lengths: self.lengths(raw.prompts.as_ref()),
-            stream: raw.stream,
+            stream: self.stream(raw.stream.as_ref(), api),
             limits: self.limits(raw.limits.as_ref()),
         }
+    }
+
+    fn stream(&mut self, raw: Option<&Placed<bool>>, api: Api) -> bool {
+        if let Some(stream) = raw.filter(|stream| stream.value && !api.streams()) {
+            self.mistake(
+                Diagnostic::new(format!("`{api}` answers with no stream"))
+                    .at(&stream.span, "this can't be asked for")
+                    .help("take `stream` away"),
+            );
+        }
+        raw.map_or(api.streams(), |stream| stream.value)
     }
 
     fn schedule(&mut self, raw: &raw::Traffic, end: Nanos) -> Schedule {

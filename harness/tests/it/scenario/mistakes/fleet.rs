@@ -91,15 +91,15 @@ fn no_node_and_no_phase() {
 }
 
 #[test]
-fn an_api_of_another_version() {
-    assert_snapshot!(mistakes(&with("model = \"sim\"", "model = \"sim\"\napi = \"anthropic-messages\"")), @r#"
-    error: the API `anthropic-messages` is not supported in this version
+fn an_api_that_nobody_speaks() {
+    assert_snapshot!(mistakes(&with("model = \"sim\"", "model = \"sim\"\napi = \"antropic-messages\"")), @r#"
+    error: no API is called `antropic-messages`
      --> s.toml:6:7
       |
-    6 | api = "anthropic-messages"
-      |       ^^^^^^^^^^^^^^^^^^^^ expected `openai-chat`
+    6 | api = "antropic-messages"
+      |       ^^^^^^^^^^^^^^^^^^^ did you mean `anthropic-messages`?
       |
-      = help: this version speaks `openai-chat` only
+      = help: APIs: `openai-chat`, `openai-completions`, `openai-responses`, `openai-embeddings` and `anthropic-messages`
 
     s.toml: 1 mistake, nothing was run
     "#);
