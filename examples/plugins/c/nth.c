@@ -64,7 +64,7 @@ bool exports_squall_fault_plugin_configure(fault_string_t *config, exports_squal
 
 void exports_squall_fault_plugin_connect(exports_squall_fault_plugin_attempt_t *a,
                                          exports_squall_fault_plugin_connect_verdict_t *ret) {
-  exports_squall_fault_plugin_attempt_free(a);
+  (void)a;
   connections++;
   ret->tag = connections % every == 0 ? SQUALL_FAULT_TYPES_CONNECT_VERDICT_RESET
                                       : SQUALL_FAULT_TYPES_CONNECT_VERDICT_PASS;
@@ -75,7 +75,7 @@ void exports_squall_fault_plugin_connect(exports_squall_fault_plugin_attempt_t *
 void exports_squall_fault_plugin_request(exports_squall_fault_plugin_attempt_t *a,
                                          exports_squall_fault_plugin_request_head_t *head,
                                          exports_squall_fault_plugin_request_verdict_t *ret) {
-  exports_squall_fault_plugin_attempt_free(a);
+  (void)a;
   exports_squall_fault_plugin_request_head_free(head);
   ret->tag = SQUALL_FAULT_TYPES_REQUEST_VERDICT_PASS;
 }
@@ -83,28 +83,26 @@ void exports_squall_fault_plugin_request(exports_squall_fault_plugin_attempt_t *
 void exports_squall_fault_plugin_response(exports_squall_fault_plugin_attempt_t *a,
                                           exports_squall_fault_plugin_response_head_t *head,
                                           exports_squall_fault_plugin_response_verdict_t *ret) {
-  exports_squall_fault_plugin_attempt_free(a);
+  (void)a;
   exports_squall_fault_plugin_response_head_free(head);
   ret->tag = SQUALL_FAULT_TYPES_RESPONSE_VERDICT_PASS;
 }
 
-void exports_squall_fault_plugin_event(exports_squall_fault_plugin_attempt_t *a, uint32_t index,
-                                       fault_list_u8_t *data, exports_squall_fault_plugin_event_verdict_t *ret) {
-  (void)index;
-  exports_squall_fault_plugin_attempt_free(a);
-  fault_list_u8_free(data);
+void exports_squall_fault_plugin_event(exports_squall_fault_plugin_attempt_t *a,
+                                       exports_squall_fault_plugin_stream_event_t *e,
+                                       exports_squall_fault_plugin_event_verdict_t *ret) {
+  (void)a;
+  exports_squall_fault_plugin_stream_event_free(e);
   ret->tag = SQUALL_FAULT_TYPES_EVENT_VERDICT_PASS;
 }
 
 void exports_squall_fault_plugin_body(exports_squall_fault_plugin_attempt_t *a, fault_list_u8_t *data,
                                       exports_squall_fault_plugin_body_verdict_t *ret) {
-  exports_squall_fault_plugin_attempt_free(a);
+  (void)a;
   fault_list_u8_free(data);
   ret->tag = SQUALL_FAULT_TYPES_BODY_VERDICT_PASS;
 }
 
-void exports_squall_fault_plugin_finish(exports_squall_fault_plugin_attempt_t *a) {
-  exports_squall_fault_plugin_attempt_free(a);
-}
+void exports_squall_fault_plugin_finish(exports_squall_fault_plugin_attempt_t *a) { (void)a; }
 
 void exports_squall_fault_plugin_tick(exports_squall_fault_plugin_nanos_t now) { (void)now; }

@@ -7,7 +7,8 @@ import { count } from 'squall:fault/host@0.2.0';
 
 const KNOWN = ['from', 'to'];
 const NONE = {
-  connect: false, request: false, response: false, event: false, body: false, finish: false, tick: false,
+  connect: false, request: false, response: false, event: false, data: false, body: false, finish: false,
+  tick: false,
 };
 const PASS = { tag: 'pass' };
 const decoder = new TextDecoder();
@@ -40,11 +41,11 @@ export const plugin = {
     if (unknown !== undefined) throw `unknown parameter \`${unknown}\`, expected one of \`from\`, \`to\``;
     from = text(table, 'from', 'stop');
     to = text(table, 'to', 'length');
-    return { ...NONE, event: true };
+    return { ...NONE, event: true, data: true };
   },
 
-  event(_attempt, _index, data) {
-    const payload = decoder.decode(data);
+  event(_attempt, event) {
+    const payload = decoder.decode(event.data);
     // Most events have none: they are not parsed.
     if (!payload.includes(`"${from}"`)) return PASS;
     let chunk;

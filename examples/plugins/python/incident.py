@@ -60,7 +60,7 @@ class Plugin(exports.Plugin):
     def response(self, a: types.Attempt, head: types.ResponseHead) -> types.ResponseVerdict:
         return types.ResponseVerdict_Pass()
 
-    def event(self, a: types.Attempt, index: int, data: bytes) -> types.EventVerdict:
+    def event(self, a: types.Attempt, e: types.Event) -> types.EventVerdict:
         return types.EventVerdict_Pass()
 
     def body(self, a: types.Attempt, data: bytes) -> types.BodyVerdict:

@@ -175,7 +175,7 @@ fn recorder() -> Recorder {
 
 fn no_faults() -> Engines {
     let (clock, recorder) = (Clock::start(), recorder());
-    let engine = Engine::new(1, clock, recorder.clone(), Arc::new(Correlator::new()), Vec::new());
+    let engine = Engine::new(1, clock, recorder.clone(), Arc::new(Correlator::new()), Vec::new(), Vec::new());
     Engines { clock, engine, recorder }
 }
 

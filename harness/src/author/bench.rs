@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::exchange::{Answer, Exchange};
 use super::parameters::Configured;
 use super::replay::names;
-use crate::clock::{Clock, Nanos};
-use crate::fault::{Attempt, Call, Trap, Trial};
+use crate::clock::Clock;
+use crate::fault::{Attempt, Trap, Trial};
 use crate::name::AttemptId;
 
 /// Calls between two looks at the clock.
@@ -94,8 +94,8 @@ impl Calls<'_> {
         };
         let fault = trial.fault();
         let mut count = 0;
-        for (attempt, draw) in self.attempts {
-            let call = Call { attempt, draw: *draw, since_start: attempt.at.since(Nanos::ZERO) };
+        for attempt in self.attempts {
+            let call = self.exchange.call(attempt);
             match self.hook {
                 "connect" => {
                     fault.connect(&call)?;
@@ -110,7 +110,7 @@ impl Calls<'_> {
                 }
                 "body" => drop(fault.body(&call, &body)?),
                 "finish" => fault.finish(&call)?,
-                _ => fault.tick(attempt.at)?,
+                _ => fault.tick(attempt.0.at)?,
             }
             count += 1;
         }

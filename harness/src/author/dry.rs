@@ -7,7 +7,7 @@ use super::exchange::{Answer, Exchange};
 use super::parameters::{Configured, ParametersError, configure};
 use super::replay::names;
 use crate::clock::Nanos;
-use crate::fault::{Call, Specimen, Trap, Trial, Verdict};
+use crate::fault::{Specimen, Trap, Trial, Verdict};
 
 /// One call.
 #[derive(Clone, Debug, Serialize)]
@@ -46,8 +46,8 @@ pub fn run(
 }
 
 fn call(trial: &mut Trial, hook: &str, exchange: &Exchange) -> Result<String, Trap> {
-    let Some((attempt, draw)) = exchange.attempts.first() else { return Ok(String::new()) };
-    let call = Call { attempt, draw: *draw, since_start: attempt.at.since(Nanos::ZERO) };
+    let Some(attempt) = exchange.attempts.first() else { return Ok(String::new()) };
+    let call = exchange.call(attempt);
     let (event, body) = match &exchange.answer {
         Answer::Stream(events) => (events.first().cloned().unwrap_or_default(), events.concat().into()),
         Answer::Body(body) => (body.clone(), body.clone()),

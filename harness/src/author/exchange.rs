@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
 use crate::clock::Nanos;
-use crate::fault::{Attempt, NodeInfo, NodeState, RequestHead, ResponseHead};
+use crate::fault::{Attempt, Call, NodeInfo, NodeState, RequestHead, ResponseHead};
 use crate::name::{AttemptId, NodeName, RequestId};
 use crate::proxy::request_head;
 use crate::sse::Parser;
@@ -92,6 +92,12 @@ impl Exchange {
         let path = Path::new("template/exchange.toml");
         let raw: Raw = toml::from_str(SAMPLE).map_err(|error| mistake(path, error.to_string()))?;
         raw.resolve(path)
+    }
+
+    /// What a plugin is told of an attempt; its fault is on from time zero.
+    pub(super) fn call<'a>(&self, (attempt, draw): &'a (Attempt, u64)) -> Call<'a> {
+        let place = self.nodes.iter().position(|node| node.name == attempt.node).unwrap_or_default();
+        Call { attempt, node: place as u32, draw: *draw, since_start: attempt.at.since(Nanos::ZERO) }
     }
 }
 

@@ -7,12 +7,13 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 
 use super::exchange::{Answer, Exchange};
 use crate::clock::Nanos;
 use crate::fault::{
-    BodyVerdict, Call, Canned, ConnectVerdict, EventVerdict, Hooks, RequestVerdict, ResponseVerdict, Trap,
-    Trial, Verdict,
+    BodyVerdict, Call, Canned, ConnectVerdict, EventVerdict, Hooks, RequestVerdict, ResponseVerdict, Step,
+    Trap, Trial, Verdict,
 };
 
 /// Between two calls of the tick hook.
@@ -45,7 +46,8 @@ pub fn replay(trial: Trial, hooks: Hooks, exchange: &Exchange) -> Transcript {
 
 /// The names of the hooks that are asked for.
 pub fn names(hooks: Hooks) -> Vec<&'static str> {
-    let Hooks { connect, request, response, event, body, finish, tick } = hooks;
+    // `data` is no call of its own.
+    let Hooks { connect, request, response, event, data: _, body, finish, tick } = hooks;
     let all = [
         ("connect", connect),
         ("request", request),
@@ -70,10 +72,10 @@ impl Player<'_> {
     fn play(&mut self) -> Result<(), Trap> {
         let exchange = self.exchange;
         let mut end = Nanos::ZERO;
-        for (attempt, draw) in &exchange.attempts {
+        for drawn in &exchange.attempts {
+            let (attempt, draw) = drawn;
+            let call = exchange.call(drawn);
             // One attempt at a time: it begins when the one before it has ended, if not later.
-            let since_start = attempt.at.since(Nanos::ZERO);
-            let call = Call { attempt, draw: *draw, since_start };
             self.pass_to(end.max(attempt.at))?;
             let share = *draw as f64 / 2_f64.powi(64);
             let request = attempt.request.map_or("none".into(), |request| request.to_string());
@@ -143,13 +145,13 @@ impl Player<'_> {
     }
 
     /// Writes a verdict down, and lets its delay pass. True when it ends the exchange.
-    fn rule<V: Shown>(&mut self, at: &mut Nanos, hook: &str, verdict: &V) -> Result<bool, Trap> {
+    fn rule<V: Shown + Clone>(&mut self, at: &mut Nanos, hook: &str, verdict: &V) -> Result<bool, Trap> {
         let _ = writeln!(self.text, "{:>10.3}ms  {hook:<9} {}", millis(*at), verdict.describe());
         self.deeds(*at, "");
         for line in verdict.details() {
             let _ = writeln!(self.text, "{:>12}  {:<9}   {line}", "", "");
         }
-        if let Some(delay) = verdict.delay() {
+        if let Step::Delay(delay) = verdict.clone().step() {
             *at = *at + delay;
             self.pass_to(*at)?;
         }
@@ -215,10 +217,14 @@ impl Shown for RequestVerdict {
 
 impl Shown for ResponseVerdict {
     fn ends(&self) -> bool {
-        !matches!(self, Self::Pass | Self::Delay(_) | Self::Pace(_))
+        !matches!(self, Self::Pass | Self::Delay(_) | Self::Headers(_) | Self::Pace(_))
     }
     fn details(&self) -> Vec<String> {
-        if let Self::Respond(answer) = self { canned(answer) } else { Vec::new() }
+        match self {
+            Self::Respond(answer) => canned(answer),
+            Self::Headers(headers) => shown(headers).collect(),
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -247,11 +253,11 @@ impl Shown for BodyVerdict {
 }
 
 fn canned(answer: &Canned) -> Vec<String> {
-    let headers = answer.headers.iter();
-    let mut all: Vec<String> =
-        headers.map(|(name, value)| format!("{name}: {}", printable(value.as_bytes()))).collect();
-    all.extend(lines(&answer.body));
-    all
+    shown(&answer.headers).chain(lines(&answer.body)).collect()
+}
+
+fn shown(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    headers.iter().map(|(name, value)| format!("{name}: {}", printable(value.as_bytes())))
 }
 
 fn lines(body: &Bytes) -> Vec<String> {

@@ -11,16 +11,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
     Attempt, BodyVerdict, Call, ConnectVerdict, EventVerdict, Fault, Hooks, RequestHead, RequestVerdict,
-    ResponseHead, ResponseVerdict, Ruling, Trap, Verdict,
+    ResponseHead, ResponseVerdict, Ruling, Step, Trap, Verdict,
 };
 use crate::clock::{Clock, Nanos};
 use crate::correlation::Correlator;
+use crate::name::NodeName;
 use crate::record::{FaultRow, Record, Recorder};
 use crate::scenario::plan::{FaultPlan, Matching, OnTrap};
 
@@ -28,13 +30,20 @@ use crate::scenario::plan::{FaultPlan, Matching, OnTrap};
 const SHARE_SALT: u64 = 0x5ea1_ed5a_17ed_0001;
 const PLUGIN_SALT: u64 = 0x5ea1_ed5a_17ed_0002;
 
+/// With `on_trap = "skip"` a plugin starts afresh after a trap; so often, and it is broken, not unlucky.
+const MOST_TRAPS: u64 = 1_000;
+
 /// All faults of a run.
 pub struct Engine {
     seed: u64,
     clock: Clock,
     recorder: Recorder,
     correlator: Arc<Correlator>,
+    /// In the scenario's order.
+    nodes: Vec<NodeName>,
     slots: Vec<Slot>,
+    /// How often a fault was switched on: by it, an attempt that is under way sees that there is a new one.
+    switches: AtomicU64,
     failure: watch::Sender<Option<Trap>>,
 }
 
@@ -47,8 +56,12 @@ struct Slot {
     fault: std::sync::Mutex<Box<dyn Fault>>,
     on: AtomicBool,
     switched_on: AtomicU64,
+    /// The count of switches when it was switched on.
+    switch: AtomicU64,
     fired: AtomicU64,
     traps: AtomicU64,
+    /// It trapped and is not asked any more.
+    spent: AtomicBool,
     first_trap: Mutex<Option<Trap>>,
 }
 
@@ -64,12 +77,13 @@ pub struct Tally {
 }
 
 impl Engine {
-    /// An engine over `faults`, all switched off.
+    /// An engine over `faults`, all switched off. `nodes` are in the scenario's order.
     pub fn new(
         seed: u64,
         clock: Clock,
         recorder: Recorder,
         correlator: Arc<Correlator>,
+        nodes: Vec<NodeName>,
         faults: Vec<(FaultPlan, Box<dyn Fault>)>,
     ) -> Arc<Self> {
         let slots = faults
@@ -80,12 +94,23 @@ impl Engine {
                 fault: std::sync::Mutex::new(fault),
                 on: AtomicBool::new(false),
                 switched_on: AtomicU64::new(0),
+                switch: AtomicU64::new(0),
                 fired: AtomicU64::new(0),
                 traps: AtomicU64::new(0),
+                spent: AtomicBool::new(false),
                 first_trap: Mutex::new(None),
             })
             .collect();
-        Arc::new(Self { seed, clock, recorder, correlator, slots, failure: watch::Sender::new(None) })
+        Arc::new(Self {
+            seed,
+            clock,
+            recorder,
+            correlator,
+            nodes,
+            slots,
+            switches: AtomicU64::new(0),
+            failure: watch::Sender::new(None),
+        })
     }
 
     /// Changes to the first trap of a fault whose `on_trap` is to fail the run.
@@ -107,7 +132,9 @@ impl Engine {
     pub fn switch_on(&self, index: usize) {
         let slot = &self.slots[index];
         slot.switched_on.store(self.clock.now().0, Ordering::Relaxed);
+        slot.switch.store(self.switches.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         slot.on.store(true, Ordering::Release);
+        self.switches.fetch_add(1, Ordering::Release);
     }
 
     /// Switches fault `index` off. What it did to nodes is the caller's to undo.
@@ -140,21 +167,26 @@ impl Engine {
 
     /// The faults that `attempt` meets, for the hooks of its life.
     pub fn meet(self: &Arc<Self>, attempt: Attempt) -> AttemptFaults {
-        let mut met = Vec::new();
-        for (index, slot) in self.slots.iter().enumerate() {
-            if !slot.is_on() || !slot.plan.nodes.contains(&attempt.node) {
-                continue;
-            }
-            if !chosen(self.draw(slot, &attempt, SHARE_SALT), slot.plan.share) {
-                continue;
-            }
-            met.push(Met {
-                slot: index,
-                draw: self.draw(slot, &attempt, PLUGIN_SALT),
-                since_start: attempt.at.since(Nanos(slot.switched_on.load(Ordering::Relaxed))),
-            });
+        // Read first: a fault that is switched on meanwhile is met twice rather than never.
+        let switches = self.switches.load(Ordering::Acquire);
+        let slots = self.slots.iter().enumerate();
+        let met = slots.filter_map(|(index, slot)| self.met(index, slot, &attempt)).collect();
+        let place = self.nodes.iter().position(|node| *node == attempt.node).unwrap_or(self.nodes.len());
+        let engine = Arc::clone(self);
+        AttemptFaults { engine, attempt, node: place as u32, met, switches, head: None, fired: 0 }
+    }
+
+    /// A fault that is on meets the attempt, if it concerns its node and chance chooses it.
+    fn met(&self, index: usize, slot: &Slot, attempt: &Attempt) -> Option<Met> {
+        let concerns = slot.is_on() && slot.plan.nodes.contains(&attempt.node);
+        if !concerns || !chosen(self.draw(slot, attempt, SHARE_SALT), slot.plan.share) {
+            return None;
         }
-        AttemptFaults { engine: Arc::clone(self), attempt, met, fired: 0 }
+        Some(Met {
+            slot: index,
+            draw: self.draw(slot, attempt, PLUGIN_SALT),
+            since_start: attempt.at.since(Nanos(slot.switched_on.load(Ordering::Relaxed))),
+        })
     }
 
     fn draw(&self, slot: &Slot, attempt: &Attempt, salt: u64) -> u64 {
@@ -169,15 +201,28 @@ impl Engine {
     }
 
     fn trapped(&self, slot: &Slot, trap: Trap) {
-        slot.traps.fetch_add(1, Ordering::Relaxed);
+        let traps = slot.traps.fetch_add(1, Ordering::Relaxed) + 1;
         slot.first_trap.lock().get_or_insert_with(|| trap.clone());
-        if slot.plan.on_trap == OnTrap::FailRun {
-            slot.on.store(false, Ordering::Release);
-            self.failure.send_if_modified(|first| {
-                let is_first = first.is_none();
-                first.get_or_insert(trap);
-                is_first
-            });
+        match slot.plan.on_trap {
+            OnTrap::FailRun => {
+                slot.give_up();
+                self.failure.send_if_modified(|first| {
+                    let is_first = first.is_none();
+                    first.get_or_insert(trap);
+                    is_first
+                });
+            }
+            OnTrap::Skip if traps >= MOST_TRAPS => {
+                slot.give_up();
+                tracing::warn!("{trap}; it has trapped {traps} times and is off for the rest of the run");
+            }
+            OnTrap::Skip => {
+                let revived = slot.fault().revive();
+                if let Err(trap) = revived {
+                    slot.give_up();
+                    tracing::warn!("{trap}, when it was to start afresh; it is off for the rest of the run");
+                }
+            }
         }
     }
 }
@@ -186,6 +231,10 @@ impl Slot {
     /// The plugin, for one call. One that panicked in the host is as good as before: it holds no locks.
     fn fault(&self) -> std::sync::MutexGuard<'_, Box<dyn Fault>> {
         self.fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn is_to_come(&self) -> bool {
+        self.switch.load(Ordering::Relaxed) == 0
     }
 
     fn is_on(&self) -> bool {
@@ -197,9 +246,10 @@ impl Slot {
         self.hooks.tick && self.is_on() && self.plan.share > 0.0
     }
 
-    /// It trapped, and that ends the run.
-    fn is_spent(&self) -> bool {
-        self.plan.on_trap == OnTrap::FailRun && self.traps.load(Ordering::Relaxed) > 0
+    /// It is not asked any more.
+    fn give_up(&self) {
+        self.on.store(false, Ordering::Release);
+        self.spent.store(true, Ordering::Release);
     }
 }
 
@@ -218,7 +268,13 @@ struct Met {
 pub struct AttemptFaults {
     engine: Arc<Engine>,
     attempt: Attempt,
+    /// The node's place in the scenario.
+    node: u32,
     met: Vec<Met>,
+    /// The engine's count of switches when it was last looked which faults are on.
+    switches: u64,
+    /// For faults that begin while the attempt is under way: whether they match it.
+    head: Option<Arc<RequestHead>>,
     fired: u32,
 }
 
@@ -228,9 +284,9 @@ impl AttemptFaults {
         &self.attempt
     }
 
-    /// No fault meets it.
-    pub fn is_empty(&self) -> bool {
-        self.met.is_empty()
+    /// A fault meets it, or one that has not begun yet could.
+    pub fn may_rule(&self) -> bool {
+        !self.met.is_empty() || self.engine.slots.iter().any(Slot::is_to_come)
     }
 
     /// The hooks that any of them asked for.
@@ -242,6 +298,7 @@ impl AttemptFaults {
             all.request |= hooks.request;
             all.response |= hooks.response;
             all.event |= hooks.event;
+            all.data |= hooks.data;
             all.body |= hooks.body;
             all.finish |= hooks.finish;
             all.tick |= hooks.tick;
@@ -260,10 +317,36 @@ impl AttemptFaults {
     }
 
     /// The request has arrived. Faults whose matchers it does not meet leave the attempt here.
-    pub fn request(&mut self, head: &RequestHead) -> Ruling<RequestVerdict> {
+    pub fn request(&mut self, head: &Arc<RequestHead>) -> Ruling<RequestVerdict> {
         let engine = Arc::clone(&self.engine);
         self.met.retain(|met| matches(&engine.slots[met.slot].plan.matching, head));
+        self.head = Some(Arc::clone(head));
         self.rule("request", |hooks| hooks.request, |fault, call| fault.request(call, head))
+    }
+
+    /// Meets the faults that were switched on since it was last looked; true when there is one. They rule on
+    /// what is still to come of the attempt.
+    pub fn catch_up(&mut self) -> bool {
+        let switches = self.engine.switches.load(Ordering::Acquire);
+        if switches == self.switches {
+            return false;
+        }
+        let seen = std::mem::replace(&mut self.switches, switches);
+        let before = self.met.len();
+        for (index, slot) in self.engine.slots.iter().enumerate() {
+            let is_new = slot.switch.load(Ordering::Relaxed) > seen && !self.meets(index);
+            let head = self.head.as_ref().filter(|head| is_new && matches(&slot.plan.matching, head));
+            if head.is_some() {
+                self.met.extend(self.engine.met(index, slot, &self.attempt));
+            }
+        }
+        // Faults rule in the scenario's order.
+        self.met.sort_unstable_by_key(|met| met.slot);
+        self.met.len() > before
+    }
+
+    fn meets(&self, slot: usize) -> bool {
+        self.met.iter().any(|met| met.slot == slot)
     }
 
     /// The node's response head has arrived.
@@ -286,15 +369,18 @@ impl AttemptFaults {
         for met in &self.met {
             let slot = &self.engine.slots[met.slot];
             // One that is over still learns how its attempts ended; one that trapped has nothing to learn with.
-            if !slot.hooks.finish || slot.is_spent() {
+            if !slot.hooks.finish || slot.spent.load(Ordering::Acquire) {
                 continue;
             }
-            let call = Call { attempt: &self.attempt, draw: met.draw, since_start: met.since_start };
-            let result = slot.fault().finish(&call);
+            let result = slot.fault().finish(&self.call(met));
             if let Err(trap) = result {
                 self.engine.trapped(slot, trap);
             }
         }
+    }
+
+    fn call(&self, met: &Met) -> Call<'_> {
+        Call { attempt: &self.attempt, node: self.node, draw: met.draw, since_start: met.since_start }
     }
 
     fn rule<V: Verdict + PartialEq>(
@@ -303,14 +389,13 @@ impl AttemptFaults {
         wanted: impl Fn(Hooks) -> bool,
         mut ask: impl FnMut(&mut dyn Fault, &Call<'_>) -> Result<V, Trap>,
     ) -> Ruling<V> {
-        let mut ruling = Ruling { delay: Duration::ZERO, verdict: V::PASS };
+        let mut ruling = Ruling { delay: Duration::ZERO, headers: HeaderMap::new(), verdict: V::PASS };
         for met in &self.met {
             let slot = &self.engine.slots[met.slot];
             if !wanted(slot.hooks) || !slot.is_on() {
                 continue;
             }
-            let call = Call { attempt: &self.attempt, draw: met.draw, since_start: met.since_start };
-            let result = ask(slot.fault().as_mut(), &call);
+            let result = ask(slot.fault().as_mut(), &self.call(met));
             let verdict = match result {
                 Ok(verdict) => verdict,
                 Err(trap) => {
@@ -323,11 +408,15 @@ impl AttemptFaults {
             }
             self.fired += 1;
             self.engine.log(slot, hook, &self.attempt, verdict.describe());
-            if let Some(delay) = verdict.delay() {
-                ruling.delay += delay;
-            } else {
-                ruling.verdict = verdict;
-                break;
+            match verdict.step() {
+                Step::Pass => {}
+                Step::Delay(delay) => ruling.delay += delay,
+                // `extend` appends the values of one name, and takes the place of those that were there.
+                Step::Headers(headers) => ruling.headers.extend(headers),
+                Step::Final(verdict) => {
+                    ruling.verdict = verdict;
+                    break;
+                }
             }
         }
         ruling

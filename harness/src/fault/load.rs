@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use squall_report::Counter;
 
 use super::catalogue::{BUILT_IN, built_in_names};
-use super::wasm::{self, Deeds, Host, Refusal, State};
+use super::wasm::{self, Deeds, Host, Lent, Refusal};
 use super::{Description, Engine, Fault, NodeControl, NodeInfo, NodeState, Trap};
 use crate::clock::Clock;
 use crate::correlation::Correlator;
@@ -83,6 +83,7 @@ pub fn load_all(
 ) -> Result<Loaded, PluginError> {
     let mut faults: Vec<(FaultPlan, Box<dyn Fault>)> = Vec::new();
     let mut made = Vec::new();
+    let nodes: Vec<NodeName> = plan.nodes.iter().map(|node| node.name.clone()).collect();
     if !plan.faults.is_empty() {
         let host = host()?;
         let mut compiled = HashMap::new();
@@ -94,20 +95,17 @@ pub fn load_all(
                 compiled.insert(sha256.clone(), host.compile(&bytes).map_err(refused)?);
             }
             let deeds = wasm::deeds();
-            let state = State {
+            let lent = Lent {
                 plugin: fault.plugin.name(),
                 fault: fault.index,
+                nodes: nodes.clone(),
                 granted: fault.nodes.clone(),
                 clock,
                 recorder: recorder.clone(),
                 control: Arc::clone(control),
                 deeds: Arc::clone(&deeds),
-                hook: "configure",
-                log_lines: 0,
-                memory: 0,
-                refused_memory: false,
             };
-            let mut plugin = host.instantiate(&compiled[&sha256], state).map_err(refused)?;
+            let mut plugin = host.instantiate(&compiled[&sha256], lent).map_err(refused)?;
             plugin.configure(&fault.with.to_string())?.map_err(|why| PluginError::Parameters {
                 plugin: fault.plugin.name(),
                 index: fault.index,
@@ -118,7 +116,7 @@ pub fn load_all(
             made.push(Made { sha256, deeds });
         }
     }
-    let engine = Engine::new(plan.seed, clock, recorder.clone(), Arc::clone(correlator), faults);
+    let engine = Engine::new(plan.seed, clock, recorder.clone(), Arc::clone(correlator), nodes, faults);
     Ok(Loaded { engine, control: Arc::clone(control), made })
 }
 
@@ -142,20 +140,17 @@ pub fn describe(plugin: &PluginRef) -> Result<Description, PluginError> {
     let refused = |why| PluginError::Refused { plugin: plugin.name(), why };
     let host = host()?;
     let component = host.compile(&bytes_of(plugin)?).map_err(refused)?;
-    let state = State {
+    let lent = Lent {
         plugin: plugin.name(),
         fault: 0,
+        nodes: Vec::new(),
         granted: Vec::new(),
         clock: Clock::stopped(),
         recorder: Recorder::channel().0,
         control: Arc::new(Planned(Vec::new())),
         deeds: wasm::deeds(),
-        hook: "describe",
-        log_lines: 0,
-        memory: 0,
-        refused_memory: false,
     };
-    Ok(host.instantiate(&component, state).map_err(refused)?.describe()?)
+    Ok(host.instantiate(&component, lent).map_err(refused)?.describe()?)
 }
 
 /// A fleet that does not run, for plugins that are only looked at.

@@ -23,7 +23,7 @@ pub use catalogue::{BUILT_IN, built_in_names};
 pub use engine::{AttemptFaults, Engine, Tally};
 pub use load::{Loaded, PluginError, bytes_of, check_all, describe, load_all};
 pub use verdict::{
-    BodyVerdict, Canned, ConnectVerdict, Ending, EventVerdict, RequestVerdict, ResponseVerdict, Verdict,
+    BodyVerdict, Canned, ConnectVerdict, Ending, EventVerdict, RequestVerdict, ResponseVerdict, Step, Verdict,
 };
 pub use wasm::{Interface, Refusal, Shape, Specimen, Trial};
 
@@ -39,6 +39,8 @@ pub struct Hooks {
     pub response: bool,
     /// Called for each SSE event of the node's response.
     pub event: bool,
+    /// It is handed the payloads of events.
+    pub data: bool,
     /// Called for the body of an answer that is no stream.
     pub body: bool,
     /// Called when the attempt has ended.
@@ -90,13 +92,15 @@ pub struct ResponseHead {
     pub headers: http::HeaderMap,
 }
 
-/// What the faults on one attempt decided together: delays added up, and the first verdict that
-/// was neither pass nor delay.
+/// What the faults on one attempt decided together: delays added up, headers joined, and the first verdict
+/// that leaves the others nothing to decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ruling<V> {
     /// The sum of all delays, to be slept before `verdict` is carried out.
     pub delay: Duration,
-    /// Never a delay.
+    /// To be set on the answer, in place of those of the same name.
+    pub headers: http::HeaderMap,
+    /// Neither a delay nor headers.
     pub verdict: V,
 }
 
@@ -171,6 +175,8 @@ pub trait Fault: Send {
     fn finish(&mut self, call: &Call<'_>) -> Result<(), Trap>;
     /// Time passed.
     fn tick(&mut self, now: Nanos) -> Result<(), Trap>;
+    /// Goes on after a trap, with nothing remembered. A trap here is for good.
+    fn revive(&mut self) -> Result<(), Trap>;
 }
 
 /// One attempt, with what differs from fault to fault.
@@ -178,6 +184,8 @@ pub trait Fault: Send {
 pub struct Call<'a> {
     /// The attempt.
     pub attempt: &'a Attempt,
+    /// Its node's place in the scenario, from 0.
+    pub node: u32,
     /// Uniform random bits fixed by (run seed, fault, request, ordinal).
     pub draw: u64,
     /// Time since the fault was switched on, when the attempt arrived.

@@ -53,7 +53,9 @@ impl Loaded {
 
     fn withdraw(&self, index: usize) {
         self.engine.switch_off(index);
-        self.made[index].deeds.undo(self.control.as_ref());
+        let others = self.made.iter().enumerate().filter(|(other, _)| *other != index);
+        let others: Vec<_> = others.map(|(_, made)| made.deeds.as_ref()).collect();
+        self.made[index].deeds.undo(self.control.as_ref(), &others);
     }
 
     /// The next moment at which something is to be done.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 
 /// A whole response made up by a plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,7 +11,7 @@ pub struct Canned {
     /// Status code.
     pub status: http::StatusCode,
     /// Headers in order.
-    pub headers: http::HeaderMap,
+    pub headers: HeaderMap,
     /// Body.
     pub body: Bytes,
 }
@@ -52,6 +53,8 @@ pub enum ResponseVerdict {
     Pass,
     /// Pass the head on this much later.
     Delay(Duration),
+    /// Set these on the answer, in place of those of the same name, and pass it.
+    Headers(HeaderMap),
     /// Answer this instead of what the node said.
     Respond(Canned),
     /// Pass the body on at this many bytes a second.
@@ -132,10 +135,38 @@ pub enum BodyVerdict {
 pub trait Verdict: Sized {
     /// The verdict that changes nothing.
     const PASS: Self;
-    /// The delay, when it is one.
-    fn delay(&self) -> Option<Duration>;
+    /// What it means for the faults that come after it.
+    fn step(self) -> Step<Self>;
     /// As the fault log writes it: `delay(20ms)`, `respond(503)`, `reset`.
     fn describe(&self) -> String;
+}
+
+/// What a verdict means for the faults that come after it on the same attempt.
+#[derive(Debug)]
+pub enum Step<V> {
+    /// Nothing.
+    Pass,
+    /// It adds up with theirs.
+    Delay(Duration),
+    /// They join theirs; of one name, the later fault's stand.
+    Headers(HeaderMap),
+    /// They are not asked any more.
+    Final(V),
+}
+
+/// The part of [`Verdict`] that is the same wherever a verdict has only `Pass` and `Delay` that others join.
+macro_rules! steps {
+    ($($joins:pat => $step:expr),*) => {
+        const PASS: Self = Self::Pass;
+        fn step(self) -> Step<Self> {
+            match self {
+                Self::Pass => Step::Pass,
+                Self::Delay(delay) => Step::Delay(delay),
+                $($joins => $step,)*
+                last => Step::Final(last),
+            }
+        }
+    };
 }
 
 fn describe_delay(delay: Duration) -> String {
@@ -143,10 +174,7 @@ fn describe_delay(delay: Duration) -> String {
 }
 
 impl Verdict for ConnectVerdict {
-    const PASS: Self = Self::Pass;
-    fn delay(&self) -> Option<Duration> {
-        if let Self::Delay(delay) = self { Some(*delay) } else { None }
-    }
+    steps!();
     fn describe(&self) -> String {
         match self {
             Self::Pass => "pass".into(),
@@ -158,10 +186,7 @@ impl Verdict for ConnectVerdict {
 }
 
 impl Verdict for RequestVerdict {
-    const PASS: Self = Self::Pass;
-    fn delay(&self) -> Option<Duration> {
-        if let Self::Delay(delay) = self { Some(*delay) } else { None }
-    }
+    steps!();
     fn describe(&self) -> String {
         match self {
             Self::Pass => "pass".into(),
@@ -175,15 +200,16 @@ impl Verdict for RequestVerdict {
 }
 
 impl Verdict for ResponseVerdict {
-    const PASS: Self = Self::Pass;
-    fn delay(&self) -> Option<Duration> {
-        if let Self::Delay(delay) = self { Some(*delay) } else { None }
-    }
+    steps!(Self::Headers(headers) => Step::Headers(headers));
     fn describe(&self) -> String {
         match self {
             Self::Pass => "pass".into(),
             Self::Delay(delay) => describe_delay(*delay),
             Self::Respond(canned) => format!("respond({})", canned.status.as_u16()),
+            Self::Headers(headers) => {
+                let names: Vec<&str> = headers.keys().map(http::HeaderName::as_str).collect();
+                format!("headers({})", names.join(", "))
+            }
             Self::Pace(rate) => format!("pace({rate}B/s)"),
             Self::Reset => "reset".into(),
             Self::Close => "close".into(),
@@ -193,10 +219,7 @@ impl Verdict for ResponseVerdict {
 }
 
 impl Verdict for EventVerdict {
-    const PASS: Self = Self::Pass;
-    fn delay(&self) -> Option<Duration> {
-        if let Self::Delay(delay) = self { Some(*delay) } else { None }
-    }
+    steps!();
     fn describe(&self) -> String {
         match self {
             Self::Pass => "pass".into(),
@@ -214,10 +237,7 @@ impl Verdict for EventVerdict {
 }
 
 impl Verdict for BodyVerdict {
-    const PASS: Self = Self::Pass;
-    fn delay(&self) -> Option<Duration> {
-        if let Self::Delay(delay) = self { Some(*delay) } else { None }
-    }
+    steps!();
     fn describe(&self) -> String {
         match self {
             Self::Pass => "pass".into(),

@@ -15,6 +15,9 @@ use crate::proxy::{NodeProxy, ProxyContext};
 use crate::record::{NodeEvent, Record, Recorder};
 use crate::scenario::plan::NodePlan;
 
+/// How often a node is launched that is to come back and does not.
+const LAUNCHES: u32 = 3;
+
 /// A node and the proxy before it. Clones share both.
 #[derive(Clone)]
 pub(super) struct Node {
@@ -186,17 +189,25 @@ impl Node {
             }
         }
         let node = self.clone();
-        tokio::spawn(async move {
-            let back = match node.shared.launcher.node(&node.shared.plan).await {
-                Ok(launched) => node.came_up(launched),
+        tokio::spawn(async move { node.come_back().await });
+        Ok(())
+    }
+
+    /// Launches the node's next life. One that does not come up is tried again: a fault must not outlast its
+    /// time because a port was taken for a moment.
+    async fn come_back(&self) {
+        for left in (0..LAUNCHES).rev() {
+            let back = match self.shared.launcher.node(&self.shared.plan).await {
+                Ok(launched) => self.came_up(launched),
                 Err(error) => Err(error),
             };
-            if let Err(error) = back {
-                tracing::warn!(node = %node.name(), "the node did not come back: {error}");
-                node.enter(&mut node.shared.life.lock(), NodeState::Down);
+            let Err(error) = back else { return };
+            tracing::warn!(node = %self.name(), "the node did not come back, {left} tries left: {error}");
+            if self.shared.life.lock().over {
+                return;
             }
-        });
-        Ok(())
+        }
+        self.enter(&mut self.shared.life.lock(), NodeState::Down);
     }
 
     /// Ends the proxy and the process; nothing starts after it.

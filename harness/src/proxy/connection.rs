@@ -144,10 +144,10 @@ impl Client {
         let body = body.to_bytes();
         let first = self.first.lock().take();
         let mut entry = Entry::begin(&self.shared, first, start, &request, &body);
-        if entry.faults.is_empty() {
+        if !entry.faults.may_rule() {
             return self.forward(entry, request, body).await;
         }
-        let ruling = entry.faults.request(&head(&request, &body));
+        let ruling = entry.faults.request(&Arc::new(head(&request, &body)));
         if !ruling.delay.is_zero() {
             tokio::time::sleep(ruling.delay).await;
         }

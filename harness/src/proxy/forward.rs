@@ -71,14 +71,16 @@ pub(super) async fn forward(
     let (mut head, body) = response.into_parts();
     remove_hop_by_hop(&mut head.headers);
     let mut pace = None;
+    entry.faults.catch_up();
     if entry.faults.hooks().response {
         let seen = ResponseHead { status: head.status, headers: head.headers.clone() };
         let ruling = entry.faults.response(&seen);
         if !ruling.delay.is_zero() {
             tokio::time::sleep(ruling.delay).await;
         }
+        head.headers.extend(ruling.headers);
         match ruling.verdict {
-            ResponseVerdict::Pass | ResponseVerdict::Delay(_) => {}
+            ResponseVerdict::Pass | ResponseVerdict::Delay(_) | ResponseVerdict::Headers(_) => {}
             ResponseVerdict::Pace(rate) => pace = Some(rate),
             ResponseVerdict::Respond(canned) => {
                 entry.status(canned.status.as_u16());
@@ -99,14 +101,15 @@ pub(super) async fn forward(
         entry.shared.context.correlator.answered(request, &entry.shared.node);
     }
     let streams = is_event_stream(&head.headers);
-    let about = Answer { api, streams, good, pace };
+    entry.faults.catch_up();
     let hooks = entry.faults.hooks();
+    let about = Answer { api, streams, good, pace };
     if !streams && hooks.body {
         return with_body(entry, ender, head, body, about).await;
     }
     let hooked = streams && hooks.event;
-    if hooked {
-        // Events may change, and the length with them.
+    if streams && entry.faults.may_rule() {
+        // Events may change, now or once a fault begins, and the length with them.
         head.headers.remove(header::CONTENT_LENGTH);
     }
     let shared = Arc::clone(&entry.shared);

@@ -79,6 +79,8 @@ pub(super) struct Relay {
     pace: Option<u64>,
     /// When a paced body's last piece has passed.
     passed_at: Nanos,
+    /// Until when a fault holds the stream's events.
+    held_until: Nanos,
     scanner: Scanner,
 }
 
@@ -89,15 +91,27 @@ impl Relay {
         let Answer { api, streams, good, pace } = answer;
         let ender = Arc::clone(ender);
         let scanner = Scanner::new(api);
-        let relay = Self { entry, ender, client, api, streams, good, pace, passed_at: Nanos::ZERO, scanner };
+        let relay = Self {
+            entry,
+            ender,
+            client,
+            api,
+            streams,
+            good,
+            pace,
+            passed_at: Nanos::ZERO,
+            held_until: Nanos::ZERO,
+            scanner,
+        };
         let frames = futures_util::stream::unfold(frames, |mut frames| async {
             Some((Ok(frames.recv().await?), frames))
         });
         (relay, StreamBody::new(frames).boxed_unsync())
     }
 
-    /// Unparsed: bytes as they come.
+    /// Unparsed: bytes as they come, until a fault begins that wants to see events.
     pub(super) async fn bytes(mut self, mut body: Incoming) {
+        let mut wanted = false;
         loop {
             let frame = match self.next(&mut body).await {
                 Ok(Some(Ok(frame))) => frame,
@@ -108,6 +122,11 @@ impl Relay {
             if let Some(data) = frame.data_ref()
                 && self.streams
             {
+                wanted |= self.entry.faults.catch_up() && self.entry.faults.hooks().event;
+                if wanted && !self.scanner.within_event {
+                    let data = data.clone();
+                    return self.events_from(body, Some(data)).await;
+                }
                 self.scanner.chunk(data);
                 self.entry.events(self.scanner.events);
                 if self.scanner.marker {
@@ -125,13 +144,22 @@ impl Relay {
     }
 
     /// Event by event, each as the faults rule.
-    pub(super) async fn events(mut self, mut body: Incoming) {
+    pub(super) async fn events(self, body: Incoming) {
+        self.events_from(body, None).await;
+    }
+
+    /// The same, of a stream whose first events have passed; `next` has come since.
+    async fn events_from(mut self, mut body: Incoming, next: Option<Bytes>) {
+        let mut next = next.map(Frame::data);
         let mut parser = Parser::new();
-        let (mut index, mut seen) = (0, 0);
-        let clock = self.entry.shared.context.clock;
-        let mut held_until = Nanos::ZERO;
+        let mut seen = self.scanner.events;
+        let mut index = seen;
         loop {
-            let frame = match self.next(&mut body).await {
+            let frame = match next.take().map(|frame| Ok(Some(Ok(frame)))) {
+                Some(frame) => frame,
+                None => self.next(&mut body).await,
+            };
+            let frame = match frame {
                 Ok(Some(Ok(frame))) => frame,
                 Ok(Some(Err(error))) => return self.broken(&error).await,
                 Ok(None) => {
@@ -144,7 +172,8 @@ impl Relay {
                 Err(Gone) => return,
             };
             let Ok(data) = frame.into_data() else { continue };
-            let arrived = clock.now();
+            let arrived = self.entry.shared.context.clock.now();
+            self.entry.faults.catch_up();
             parser.push(&data);
             // What passes is gathered, so that a chunk of many events stays one write.
             let mut passed = BytesMut::new();
@@ -164,55 +193,73 @@ impl Relay {
                     passed.extend_from_slice(&event.raw);
                     continue;
                 }
-                if self.flush(&mut passed).await.is_err() {
+                if self.flush(&mut passed).await.is_err() || self.hold(arrived, ruling.delay).await.is_err() {
                     return;
                 }
-                if !ruling.delay.is_zero() {
-                    let earliest = Nanos::from(clock.now().since(Nanos::from(OVERSLEPT)));
-                    held_until = held_until.max(arrived).max(earliest) + ruling.delay;
-                    tokio::select! {
-                        () = clock.sleep_until(held_until) => {}
-                        () = self.client.closed() => return,
-                    }
-                }
-                match ruling.verdict {
-                    EventVerdict::Pass | EventVerdict::Delay(_) => passed.extend_from_slice(&event.raw),
-                    EventVerdict::Drop => {}
-                    EventVerdict::Duplicate => {
-                        passed.extend_from_slice(&event.raw);
-                        passed.extend_from_slice(&event.raw);
-                    }
-                    EventVerdict::Replace(payloads) => {
-                        for data in &payloads {
-                            write_event(&mut passed, event.kind.as_deref(), data);
-                        }
-                    }
-                    EventVerdict::Raw(writes) => {
-                        for bytes in writes {
-                            if !passed.is_empty() {
-                                if self.flush(&mut passed).await.is_err() {
-                                    return;
-                                }
-                                self.settled().await;
-                            }
-                            passed.extend_from_slice(&bytes);
-                        }
-                    }
-                    EventVerdict::Last(bytes, then) => {
-                        if self.send(Frame::data(bytes)).await.is_err() {
-                            return;
-                        }
-                        return self.inject(then).await;
-                    }
-                    EventVerdict::Close => return self.inject(Ending::Close).await,
-                    EventVerdict::Reset => return self.inject(Ending::Reset).await,
-                    EventVerdict::Hang => return self.inject(Ending::Hang).await,
+                match self.carry_out(ruling.verdict, &event.raw, event.kind.as_deref(), &mut passed).await {
+                    Ok(None) => {}
+                    Ok(Some(ending)) => return self.inject(ending).await,
+                    Err(Gone) => return,
                 }
             }
             if self.flush(&mut passed).await.is_err() {
                 return;
             }
         }
+    }
+
+    /// Holds an event that arrived then, and all that follow it, for `delay`.
+    async fn hold(&mut self, arrived: Nanos, delay: Duration) -> Result<(), Gone> {
+        if delay.is_zero() {
+            return Ok(());
+        }
+        let clock = self.entry.shared.context.clock;
+        let earliest = Nanos::from(clock.now().since(Nanos::from(OVERSLEPT)));
+        self.held_until = self.held_until.max(arrived).max(earliest) + delay;
+        tokio::select! {
+            () = clock.sleep_until(self.held_until) => Ok(()),
+            () = self.client.closed() => Err(Gone),
+        }
+    }
+
+    /// Does with an event what the faults decided; says how the stream is to end, if it is.
+    async fn carry_out(
+        &mut self,
+        verdict: EventVerdict,
+        raw: &[u8],
+        kind: Option<&[u8]>,
+        passed: &mut BytesMut,
+    ) -> Result<Option<Ending>, Gone> {
+        match verdict {
+            EventVerdict::Pass | EventVerdict::Delay(_) => passed.extend_from_slice(raw),
+            EventVerdict::Drop => {}
+            EventVerdict::Duplicate => {
+                passed.extend_from_slice(raw);
+                passed.extend_from_slice(raw);
+            }
+            EventVerdict::Replace(payloads) => {
+                for data in &payloads {
+                    write_event(passed, kind, data);
+                }
+            }
+            EventVerdict::Raw(writes) => {
+                for bytes in writes {
+                    if !passed.is_empty() {
+                        self.flush(passed).await?;
+                        self.settled().await;
+                    }
+                    passed.extend_from_slice(&bytes);
+                }
+            }
+            EventVerdict::Last(bytes, then) => {
+                self.send(Frame::data(bytes)).await?;
+                return Ok(Some(then));
+            }
+            EventVerdict::Close => return Ok(Some(Ending::Close)),
+            EventVerdict::Reset => return Ok(Some(Ending::Reset)),
+            EventVerdict::Hang => return Ok(Some(Ending::Hang)),
+        }
+        Ok(None)
     }
 
     /// Ends a stream as a fault wants it.

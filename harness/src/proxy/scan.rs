@@ -13,6 +13,8 @@ pub(super) struct Scanner {
     pub(super) events: u32,
     /// The final marker has come.
     pub(super) marker: bool,
+    /// Something has come of an event that has not ended.
+    pub(super) within_event: bool,
     api: Api,
     /// The beginning of the line that has not ended.
     line: Vec<u8>,
@@ -23,15 +25,16 @@ pub(super) struct Scanner {
 impl Scanner {
     /// For a stream of `api`.
     pub(super) fn new(api: Api) -> Self {
-        Self { events: 0, marker: false, api, line: Vec::new(), is_last: false }
+        Self { events: 0, marker: false, within_event: false, api, line: Vec::new(), is_last: false }
     }
 
     /// The next chunk. Lines end in LF or CRLF here; a lone CR, which the format allows, nobody sends.
     pub(super) fn chunk(&mut self, bytes: &[u8]) {
-        let mut start = 0;
+        let (mut start, mut ended) = (0, 0);
         for end in memchr::memchr_iter(b'\n', bytes) {
             let piece = &bytes[start..end];
             start = end + 1;
+            let events = self.events;
             if self.line.is_empty() {
                 self.end_of_line(piece);
             } else {
@@ -42,6 +45,12 @@ impl Scanner {
                 line.clear();
                 self.line = line;
             }
+            if self.events > events {
+                ended = start;
+            }
+        }
+        if !bytes.is_empty() {
+            self.within_event = ended < bytes.len();
         }
         self.hold(&bytes[start..]);
     }
@@ -125,6 +134,7 @@ mod tests {
                 marker |= event.data.is_some_and(|data| api.is_last(event.kind.as_deref(), &data));
             }
             prop_assert_eq!(scanner.events, events);
+            prop_assert_eq!(scanner.within_event, !parser.rest().is_empty());
             prop_assert_eq!(scanner.marker, marker);
         }
     }

@@ -65,6 +65,9 @@ impl Fault for Always {
     fn tick(&mut self, _: Nanos) -> std::result::Result<(), Trap> {
         Ok(())
     }
+    fn revive(&mut self) -> std::result::Result<(), Trap> {
+        Ok(())
+    }
 }
 
 fn fault_plan(index: u32) -> FaultPlan {
@@ -84,8 +87,15 @@ fn fault_plan(index: u32) -> FaultPlan {
 
 /// A proxy before `node` whose faults, all on, always decide so.
 fn rig(node: &Node, faults: Vec<Always>) -> Result<Rig> {
-    let parts = Parts::new();
     let count = faults.len();
+    let (rig, engine) = idle_rig(node, faults)?;
+    (0..count).for_each(|index| engine.switch_on(index));
+    Ok(rig)
+}
+
+/// The same, with all faults off.
+fn idle_rig(node: &Node, faults: Vec<Always>) -> Result<(Rig, Arc<Engine>)> {
+    let parts = Parts::new();
     let faults =
         (0..).zip(faults).map(|(index, fault)| (fault_plan(index), Box::new(fault) as Box<dyn Fault>));
     let engine = Engine::new(
@@ -93,10 +103,10 @@ fn rig(node: &Node, faults: Vec<Always>) -> Result<Rig> {
         parts.clock,
         parts.recorder.clone(),
         Arc::clone(&parts.correlator),
+        vec![NodeName::from("a")],
         faults.collect(),
     );
-    (0..count).for_each(|index| engine.switch_on(index));
-    parts.rig(node.address, engine)
+    Ok((parts.rig(node.address, Arc::clone(&engine))?, engine))
 }
 
 #[test]
@@ -424,6 +434,67 @@ fn delays_add_up_and_the_first_verdict_that_ends_it_wins() -> Result {
     let rig = rig(&node, both)?;
     assert_eq!(rig.ask()?.status(), Some(503));
     assert_eq!(rig.attempt()?.faults, 1);
+    Ok(())
+}
+
+#[test]
+fn headers_of_several_faults_are_set_on_the_answer_that_passes() -> Result {
+    let node = Node::streaming(&FOUR)?;
+    let set = |pairs: &[(&'static str, &'static str)]| {
+        let pairs = pairs.iter();
+        let named = |(name, value): &(&'static str, &'static str)| {
+            (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
+        };
+        Always::Response(ResponseVerdict::Headers(pairs.map(named).collect()))
+    };
+    let faults = vec![
+        set(&[("x-first", "1"), ("x-both", "first")]),
+        set(&[("x-both", "second"), ("content-type", "text/event-stream; charset=utf-8")]),
+        Always::Response(ResponseVerdict::Pace(100_000)),
+    ];
+    let rig = rig(&node, faults)?;
+    let seen = rig.ask()?;
+    for header in
+        ["x-first: 1\r\n", "x-both: second\r\n", "content-type: text/event-stream; charset=utf-8\r\n"]
+    {
+        assert!(seen.text.contains(header), "{header}: {}", seen.text);
+    }
+    assert_eq!(seen.text.matches("x-both").count() + seen.text.matches("content-type").count(), 2);
+    assert_eq!(seen.events(), FOUR);
+    assert_eq!(rig.attempt()?.faults, 3);
+    Ok(())
+}
+
+#[test]
+fn a_fault_that_begins_meets_the_streams_that_are_under_way() -> Result {
+    let (go, wait) = crossbeam_channel::bounded::<()>(1);
+    let node = Node::new(move |stream, _| {
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+        let _ = stream.write_all(format!("{head}data: one\n\ndata: tw").as_bytes());
+        // The rest of an event that has begun is not the fault's.
+        wait.recv().ok();
+        let _ = stream.write_all(b"o\n\n");
+        std::thread::sleep(Duration::from_millis(30));
+        let _ = stream.write_all(b"data: three\n\ndata: four\n\n");
+        Then::Close
+    })?;
+    // The fault is asked for event 2, counted from the stream's start.
+    let (rig, engine) = idle_rig(&node, vec![Always::Event(2, EventVerdict::Duplicate)])?;
+    let seen = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| rig.ask().map_err(|error| error.to_string()));
+        while node.requests() == 0 || rig.proxy.in_flight() == 0 {
+            std::thread::yield_now();
+        }
+        // Time for the first bytes to pass.
+        std::thread::sleep(Duration::from_millis(60));
+        engine.switch_on(0);
+        let _ = go.send(());
+        asking.join()
+    });
+    let seen = seen.map_err(|_| "the client panicked")??;
+    assert_eq!(seen.events(), ["one", "two", "three", "three", "four"]);
+    let row = rig.attempt()?;
+    assert_eq!((row.end, row.events, row.faults), (AttemptEnd::Complete, 4, 1));
     Ok(())
 }
 

@@ -56,8 +56,8 @@ pub use bindings::squall::fault::host;
 /// Control over the nodes that the scenario grants this fault.
 pub use bindings::squall::fault::nodes;
 pub use bindings::squall::fault::types::{
-    Attempt, BodyVerdict, Canned, ConnectVerdict, Description, Ending, EventVerdict, Header, Hooks, Last,
-    Parameter, RequestHead, RequestVerdict, ResponseHead, ResponseVerdict,
+    Attempt, BodyVerdict, Canned, ConnectVerdict, Description, Ending, Event, EventVerdict, Header, Hooks,
+    Last, Parameter, RequestHead, RequestVerdict, ResponseHead, ResponseVerdict,
 };
 pub use chance::{Chance, Lognormal};
 pub use deed::done;
@@ -88,8 +88,8 @@ pub trait Plugin: Sized + 'static {
     fn response(&mut self, _attempt: &Attempt, _head: &ResponseHead) -> ResponseVerdict {
         ResponseVerdict::Pass
     }
-    /// SSE event `index`, from 0, has arrived; `data` is its payload.
-    fn event(&mut self, _attempt: &Attempt, _index: u32, _data: &[u8]) -> EventVerdict {
+    /// An SSE event has arrived. Its payload is in it with [`Hooks::DATA`] only.
+    fn event(&mut self, _attempt: &Attempt, _event: &Event) -> EventVerdict {
         EventVerdict::Pass
     }
     /// The body of an answer that is no stream has arrived whole.
@@ -100,6 +100,13 @@ pub trait Plugin: Sized + 'static {
     fn finish(&mut self, _attempt: &Attempt) {}
     /// Called every 10 ms while the fault is on.
     fn tick(&mut self, _now: u64) {}
+}
+
+impl Event {
+    /// Its payload; empty for a plugin that did not ask for [`Hooks::DATA`].
+    pub fn payload(&self) -> &[u8] {
+        self.data.as_deref().unwrap_or_default()
+    }
 }
 
 /// The value of header `name`, whatever its case, where it is text.
@@ -151,8 +158,8 @@ macro_rules! export {
                 fn response(attempt: $crate::Attempt, head: $crate::ResponseHead) -> $crate::ResponseVerdict {
                     with($crate::ResponseVerdict::Pass, |plugin| plugin.response(&attempt, &head))
                 }
-                fn event(attempt: $crate::Attempt, index: u32, data: Vec<u8>) -> $crate::EventVerdict {
-                    with($crate::EventVerdict::Pass, |plugin| plugin.event(&attempt, index, &data))
+                fn event(attempt: $crate::Attempt, event: $crate::Event) -> $crate::EventVerdict {
+                    with($crate::EventVerdict::Pass, |plugin| plugin.event(&attempt, &event))
                 }
                 fn body(attempt: $crate::Attempt, data: Vec<u8>) -> $crate::BodyVerdict {
                     with($crate::BodyVerdict::Pass, |plugin| plugin.body(&attempt, &data))

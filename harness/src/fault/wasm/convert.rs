@@ -26,6 +26,7 @@ pub(super) fn hooks(hooks: wit::Hooks) -> Hooks {
         request: hooks.contains(wit::Hooks::REQUEST),
         response: hooks.contains(wit::Hooks::RESPONSE),
         event: hooks.contains(wit::Hooks::EVENT),
+        data: hooks.contains(wit::Hooks::DATA),
         body: hooks.contains(wit::Hooks::BODY),
         finish: hooks.contains(wit::Hooks::FINISH),
         tick: hooks.contains(wit::Hooks::TICK),
@@ -47,13 +48,19 @@ pub(super) fn attempt(call: &Call<'_>) -> wit::Attempt {
     let attempt = call.attempt;
     wit::Attempt {
         id: attempt.id.0,
-        node: attempt.node.as_str().to_owned(),
+        node: call.node,
         request: attempt.request.map(|request| request.0),
         ordinal: attempt.ordinal,
         draw: call.draw,
         at: attempt.at.0,
         since_start: nanos(call.since_start),
     }
+}
+
+/// `with_data`: the payload itself too.
+pub(super) fn event_of(index: u32, data: &Bytes, with_data: bool) -> wit::StreamEvent {
+    let size = u32::try_from(data.len()).unwrap_or(u32::MAX);
+    wit::StreamEvent { index, size, data: with_data.then(|| data.to_vec()) }
 }
 
 fn nanos(duration: Duration) -> u64 {
@@ -110,6 +117,7 @@ pub(super) fn response(verdict: wit::ResponseVerdict) -> Result<ResponseVerdict,
     Ok(match verdict {
         wit::ResponseVerdict::Pass => ResponseVerdict::Pass,
         wit::ResponseVerdict::Delay(delay) => ResponseVerdict::Delay(Duration::from_nanos(delay)),
+        wit::ResponseVerdict::Headers(headers) => ResponseVerdict::Headers(header_map(headers)?),
         wit::ResponseVerdict::Respond(answer) => ResponseVerdict::Respond(canned(answer)?),
         wit::ResponseVerdict::Pace(0) => {
             return Err("it paces a body at 0 bytes a second; to stop it, hang".into());
@@ -185,8 +193,13 @@ fn canned(answer: wit_types::Canned) -> Result<Canned, String> {
     let status = StatusCode::from_u16(answer.status).ok().filter(|status| status.as_u16() >= 200);
     let status =
         status.ok_or_else(|| format!("it answers with status {}, which HTTP has not", answer.status))?;
+    let headers = header_map(answer.headers)?;
+    Ok(Canned { status, headers, body: answer.body.into() })
+}
+
+fn header_map(list: Vec<wit_types::Header>) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
-    for header in answer.headers {
+    for header in list {
         let name = HeaderName::from_bytes(header.name.as_bytes());
         let value = HeaderValue::from_bytes(&header.value);
         let (Ok(name), Ok(value)) = (name, value) else {
@@ -197,5 +210,5 @@ fn canned(answer: wit_types::Canned) -> Result<Canned, String> {
         };
         headers.append(name, value);
     }
-    Ok(Canned { status, headers, body: answer.body.into() })
+    Ok(headers)
 }

@@ -25,7 +25,8 @@ use super::{
 };
 use crate::clock::Nanos;
 use cache::Cache;
-pub(super) use state::{Deeds, State};
+use state::State;
+pub(super) use state::{Deeds, Lent};
 pub use trial::{Interface, Shape, Specimen, Trial};
 
 mod bindings {
@@ -147,17 +148,19 @@ impl Host {
     }
 
     /// An instance of a plugin, before it is configured.
-    pub(super) fn instantiate(&self, component: &Component, state: State) -> Result<Plugin, Refusal> {
-        let name = state.plugin.clone();
-        let mut store = Store::new(&self.engine, state);
-        store.limiter(|state| state);
-        refuel(&mut store, BEFORE).map_err(|error| Refusal::Interface(first_line(&error)))?;
-        let instance = bindings::Fault::instantiate(&mut store, component, &self.linker)
-            .map_err(|error| Refusal::Interface(first_line(&error)))?;
+    pub(super) fn instantiate(&self, component: &Component, lent: Lent) -> Result<Plugin, Refusal> {
+        let refused = |error: &wasmtime::Error| Refusal::Interface(first_line(error));
+        let name = lent.plugin.clone();
+        let ready = self.linker.instantiate_pre(component).map_err(|error| refused(&error))?;
+        let ready = bindings::FaultPre::new(ready).map_err(|error| refused(&error))?;
+        let mut store = store(&self.engine, State::new(lent));
+        let instance = instance(&mut store, &ready, BEFORE).map_err(|error| refused(&error))?;
         Ok(Plugin {
             name,
+            ready,
             store,
             instance,
+            config: String::new(),
             hooks: Hooks::default(),
             budget: BEFORE,
             fuel_given: 0,
@@ -176,6 +179,21 @@ fn first_line(error: &wasmtime::Error) -> String {
     format!("{error:#}").lines().next().unwrap_or_default().to_owned()
 }
 
+fn store(engine: &wasmtime::Engine, state: State) -> Store<State> {
+    let mut store = Store::new(engine, state);
+    store.limiter(|state| state);
+    store
+}
+
+fn instance(
+    store: &mut Store<State>,
+    ready: &bindings::FaultPre<State>,
+    budget: Budget,
+) -> wasmtime::Result<bindings::Fault> {
+    refuel(store, budget)?;
+    ready.instantiate(store)
+}
+
 fn refuel(store: &mut Store<State>, budget: Budget) -> Result<(), wasmtime::Error> {
     store.set_epoch_deadline(budget.epochs);
     store.set_fuel(budget.fuel)
@@ -184,8 +202,11 @@ fn refuel(store: &mut Store<State>, budget: Budget) -> Result<(), wasmtime::Erro
 /// A plugin that runs: one instance a fault.
 pub(super) struct Plugin {
     name: String,
+    ready: bindings::FaultPre<State>,
     store: Store<State>,
     instance: bindings::Fault,
+    /// The fault's parameters, as JSON.
+    config: String,
     hooks: Hooks,
     budget: Budget,
     /// What the last call began with.
@@ -199,7 +220,24 @@ impl Plugin {
     pub(super) fn configure(&mut self, json: &str) -> Result<Result<(), String>, Trap> {
         let configured = self.call("configure", |plugin, store| plugin.call_configure(store, json))?;
         self.budget = DURING;
+        json.clone_into(&mut self.config);
         Ok(configured.map(|hooks| self.hooks = convert::hooks(hooks)))
+    }
+
+    /// A fresh instance in place of this one, with the same parameters.
+    fn renew(&mut self) -> Result<(), Trap> {
+        self.store = store(self.store.engine(), State::new(self.store.data().lent.clone()));
+        self.trapped = None;
+        match instance(&mut self.store, &self.ready, self.budget) {
+            Ok(instance) => self.instance = instance,
+            Err(error) => {
+                let kind = self.kind_of(&error);
+                return Err(self.trap("configure", kind));
+            }
+        }
+        let config = std::mem::take(&mut self.config);
+        let configured = self.configure(&config)?;
+        configured.map_err(|why| self.trap("configure", TrapKind::Other(why)))
     }
 
     /// What it says of itself.
@@ -266,41 +304,46 @@ impl Fault for Plugin {
 
     fn connect(&mut self, call: &Call<'_>) -> Result<ConnectVerdict, Trap> {
         let attempt = convert::attempt(call);
-        let verdict = self.call("connect", |plugin, store| plugin.call_connect(store, &attempt))?;
+        let verdict = self.call("connect", |plugin, store| plugin.call_connect(store, attempt))?;
         Ok(convert::connect(verdict))
     }
 
     fn request(&mut self, call: &Call<'_>, head: &RequestHead) -> Result<RequestVerdict, Trap> {
         let (attempt, head) = (convert::attempt(call), convert::request_head(head));
-        let verdict = self.call("request", |plugin, store| plugin.call_request(store, &attempt, &head))?;
+        let verdict = self.call("request", |plugin, store| plugin.call_request(store, attempt, &head))?;
         self.checked("request", convert::request(verdict))
     }
 
     fn response(&mut self, call: &Call<'_>, head: &ResponseHead) -> Result<ResponseVerdict, Trap> {
         let (attempt, head) = (convert::attempt(call), convert::response_head(head));
-        let verdict = self.call("response", |plugin, store| plugin.call_response(store, &attempt, &head))?;
+        let verdict = self.call("response", |plugin, store| plugin.call_response(store, attempt, &head))?;
         self.checked("response", convert::response(verdict))
     }
 
     fn event(&mut self, call: &Call<'_>, index: u32, data: &Bytes) -> Result<EventVerdict, Trap> {
+        let event = convert::event_of(index, data, self.hooks.data);
         let attempt = convert::attempt(call);
-        let verdict = self.call("event", |plugin, store| plugin.call_event(store, &attempt, index, data))?;
+        let verdict = self.call("event", |plugin, store| plugin.call_event(store, attempt, &event))?;
         self.checked("event", convert::event(verdict))
     }
 
     fn body(&mut self, call: &Call<'_>, data: &Bytes) -> Result<BodyVerdict, Trap> {
         let attempt = convert::attempt(call);
-        let verdict = self.call("body", |plugin, store| plugin.call_body(store, &attempt, data))?;
+        let verdict = self.call("body", |plugin, store| plugin.call_body(store, attempt, data))?;
         self.checked("body", convert::body(verdict))
     }
 
     fn finish(&mut self, call: &Call<'_>) -> Result<(), Trap> {
         let attempt = convert::attempt(call);
-        self.call("finish", |plugin, store| plugin.call_finish(store, &attempt))
+        self.call("finish", |plugin, store| plugin.call_finish(store, attempt))
     }
 
     fn tick(&mut self, now: Nanos) -> Result<(), Trap> {
         self.call("tick", |plugin, store| plugin.call_tick(store, now.0))
+    }
+
+    fn revive(&mut self) -> Result<(), Trap> {
+        self.renew()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use wasmtime::ResourceLimiter;
@@ -10,7 +10,7 @@ use wasmtime::ResourceLimiter;
 use super::MEMORY;
 use super::bindings::squall::fault::{host, nodes, types};
 use crate::clock::{Clock, Nanos};
-use crate::fault::{NodeControl, NodeState};
+use crate::fault::{NodeControl, NodeInfo, NodeState};
 use crate::name::NodeName;
 use crate::record::{FaultRow, Record, Recorder};
 
@@ -29,6 +29,7 @@ pub(in crate::fault) struct Deeds {
     actions: AtomicU64,
     counters: Mutex<BTreeMap<String, u64>>,
     log: Mutex<Vec<String>>,
+    log_lines: AtomicU32,
     /// Locked for the whole of each action, so that none falls between the undoing and its end.
     standing: Mutex<Standing>,
 }
@@ -58,25 +59,29 @@ impl Deeds {
         std::mem::take(&mut *self.log.lock())
     }
 
-    /// Brings back what the fault took away, for good: nodes that are still down, paused or refusing by it.
-    pub(in crate::fault) fn undo(&self, control: &dyn NodeControl) {
+    /// Brings back what the fault took away, for good: nodes that are still down, paused or refusing by it, and
+    /// by none of the `others`.
+    pub(in crate::fault) fn undo(&self, control: &dyn NodeControl, others: &[&Self]) {
+        let held = |taken: fn(&Standing) -> &BTreeSet<NodeName>, node: &NodeName| {
+            others.iter().any(|other| taken(&other.standing.lock()).contains(node))
+        };
         let mut standing = self.standing.lock();
         standing.withdrawn = true;
         let states: BTreeMap<NodeName, NodeState> =
             control.list().into_iter().map(|node| (node.name, node.state)).collect();
         let is = |node: &NodeName, state| states.get(node) == Some(&state);
         for node in std::mem::take(&mut standing.paused) {
-            if is(&node, NodeState::Paused) {
+            if is(&node, NodeState::Paused) && !held(|standing| &standing.paused, &node) {
                 report(&node, "resumed", control.resume(&node));
             }
         }
         for node in std::mem::take(&mut standing.refusing) {
-            if is(&node, NodeState::Refusing) {
+            if is(&node, NodeState::Refusing) && !held(|standing| &standing.refusing, &node) {
                 report(&node, "reachable", control.accept(&node));
             }
         }
         for node in std::mem::take(&mut standing.down) {
-            if is(&node, NodeState::Down) {
+            if is(&node, NodeState::Down) && !held(|standing| &standing.down, &node) {
                 report(&node, "started", control.restart(&node));
             }
         }
@@ -90,47 +95,65 @@ fn report(node: &NodeName, what: &str, result: Result<(), String>) {
     }
 }
 
-/// The data of a plugin's store.
-pub(in crate::fault) struct State {
+/// What a plugin's instance is lent.
+#[derive(Clone)]
+pub(in crate::fault) struct Lent {
     pub(in crate::fault) plugin: String,
     pub(in crate::fault) fault: u32,
+    /// All nodes, in the scenario's order.
+    pub(in crate::fault) nodes: Vec<NodeName>,
+    /// Those that the scenario lets it touch.
     pub(in crate::fault) granted: Vec<NodeName>,
     pub(in crate::fault) clock: Clock,
     pub(in crate::fault) recorder: Recorder,
     pub(in crate::fault) control: Arc<dyn NodeControl>,
     pub(in crate::fault) deeds: Arc<Deeds>,
+}
+
+/// The data of a plugin's store.
+pub(super) struct State {
+    pub(super) lent: Lent,
     /// The hook that is being called.
-    pub(in crate::fault) hook: &'static str,
-    pub(in crate::fault) log_lines: u32,
-    pub(in crate::fault) memory: usize,
-    pub(in crate::fault) refused_memory: bool,
+    pub(super) hook: &'static str,
+    memory: usize,
+    pub(super) refused_memory: bool,
 }
 
 impl State {
+    /// Of an instance that does not run yet.
+    pub(super) fn new(lent: Lent) -> Self {
+        Self { lent, hook: "configure", memory: 0, refused_memory: false }
+    }
+
+    fn named(&self, node: types::NodeId) -> Option<&NodeName> {
+        self.lent.nodes.get(usize::try_from(node).ok()?)
+    }
+
     /// Carries out an action on a granted node, and notes what stands by it. It is on record before it
     /// happens.
     fn act(
         &mut self,
-        node: &str,
+        node: types::NodeId,
         what: &str,
         act: impl FnOnce(&dyn NodeControl, &NodeName) -> Result<(), String>,
         note: impl FnOnce(&mut Standing, NodeName),
     ) -> Result<(), String> {
-        let name = NodeName::from(node);
-        if !self.granted.contains(&name) {
-            return Err(format!("the scenario does not name node `{node}` in this fault's nodes"));
+        let name = self.named(node).ok_or_else(|| format!("the scenario has no node {node}"))?.clone();
+        let lent = &self.lent;
+        if !lent.granted.contains(&name) {
+            return Err(format!("the scenario does not name node `{name}` in this fault's nodes"));
         }
         if self.hook == "configure" {
-            return Err(format!("the fault is not on yet, so that nothing is done to node `{node}`"));
+            return Err(format!("the fault is not on yet, so that nothing is done to node `{name}`"));
         }
-        let mut standing = self.deeds.standing.lock();
+        let mut standing = lent.deeds.standing.lock();
         if standing.withdrawn {
-            return Err(format!("the fault is over, so that nothing is done to node `{node}` any more"));
+            return Err(format!("the fault is over, so that nothing is done to node `{name}` any more"));
         }
-        self.recorder.record(Record::Fault(Box::new(FaultRow {
-            at_ns: self.clock.now(),
-            plugin: self.plugin.clone(),
-            fault: self.fault,
+        lent.recorder.record(Record::Fault(Box::new(FaultRow {
+            at_ns: lent.clock.now(),
+            plugin: lent.plugin.clone(),
+            fault: lent.fault,
             hook: self.hook.into(),
             verdict: what.into(),
             attempt: None,
@@ -138,8 +161,8 @@ impl State {
             ordinal: None,
             node: Some(name.clone()),
         })));
-        act(self.control.as_ref(), &name)?;
-        self.deeds.actions.fetch_add(1, Ordering::Relaxed);
+        act(lent.control.as_ref(), &name)?;
+        lent.deeds.actions.fetch_add(1, Ordering::Relaxed);
         note(&mut standing, name);
         Ok(())
     }
@@ -147,96 +170,104 @@ impl State {
 
 impl host::Host for State {
     fn now(&mut self) -> types::Nanos {
-        let Nanos(now) = self.clock.now();
+        let Nanos(now) = self.lent.clock.now();
         now
     }
 
     fn log(&mut self, level: host::Level, message: String) {
-        self.log_lines += 1;
-        if self.log_lines > LOG_LINES {
+        let lines = self.lent.deeds.log_lines.fetch_add(1, Ordering::Relaxed) + 1;
+        if lines > LOG_LINES {
             return;
         }
-        let plugin = &self.plugin;
+        let plugin = &self.lent.plugin;
         let message: String = message.chars().take(LOG_LINE).collect();
-        self.deeds.log.lock().push(message.clone());
+        self.lent.deeds.log.lock().push(message.clone());
         match level {
             host::Level::Debug => tracing::debug!(%plugin, "{message}"),
             host::Level::Info => tracing::info!(%plugin, "{message}"),
             host::Level::Warn => tracing::warn!(%plugin, "{message}"),
         }
-        if self.log_lines == LOG_LINES {
+        if lines == LOG_LINES {
             tracing::warn!(%plugin, "has written {LOG_LINES} lines; what follows is left out");
         }
     }
 
     fn count(&mut self, name: String, by: u64) {
-        let mut counters = self.deeds.counters.lock();
+        let mut counters = self.lent.deeds.counters.lock();
         if counters.len() < COUNTERS || counters.contains_key(&name) {
             let counter = counters.entry(name.chars().take(LOG_LINE).collect()).or_default();
             *counter = counter.saturating_add(by);
         }
     }
+
+    fn node_name(&mut self, node: types::NodeId) -> String {
+        self.named(node).map(ToString::to_string).unwrap_or_default()
+    }
 }
 
 impl nodes::Host for State {
     fn list(&mut self) -> Vec<nodes::Node> {
-        let nodes = self.control.list().into_iter();
-        nodes
-            .filter(|node| self.granted.contains(&node.name))
-            .map(|node| nodes::Node {
-                name: node.name.to_string(),
-                zone: node.zone,
-                state: match node.state {
-                    NodeState::Starting => nodes::State::Starting,
-                    NodeState::Up => nodes::State::Up,
-                    NodeState::Paused => nodes::State::Paused,
-                    NodeState::Refusing => nodes::State::Refusing,
-                    NodeState::Down => nodes::State::Down,
-                },
-            })
-            .collect()
+        let granted = |node: &NodeInfo| self.lent.granted.contains(&node.name);
+        let place = |node: &NodeInfo| self.lent.nodes.iter().position(|name| *name == node.name);
+        let nodes = self.lent.control.list().into_iter().filter(granted);
+        nodes.filter_map(|node| Some(listed(u32::try_from(place(&node)?).ok()?, node))).collect()
     }
 
-    fn kill(&mut self, node: String) -> Result<(), String> {
+    fn kill(&mut self, node: types::NodeId) -> Result<(), String> {
         let note = |standing: &mut Standing, name| {
             standing.down.insert(name);
         };
-        self.act(&node, "kill", |control, name| control.kill(name), note)
+        self.act(node, "kill", |control, name| control.kill(name), note)
     }
 
-    fn restart(&mut self, node: String) -> Result<(), String> {
+    fn restart(&mut self, node: types::NodeId) -> Result<(), String> {
         let note = |standing: &mut Standing, name| {
             standing.down.remove(&name);
         };
-        self.act(&node, "restart", |control, name| control.restart(name), note)
+        self.act(node, "restart", |control, name| control.restart(name), note)
     }
 
-    fn pause(&mut self, node: String) -> Result<(), String> {
+    fn pause(&mut self, node: types::NodeId) -> Result<(), String> {
         let note = |standing: &mut Standing, name| {
             standing.paused.insert(name);
         };
-        self.act(&node, "pause", |control, name| control.pause(name), note)
+        self.act(node, "pause", |control, name| control.pause(name), note)
     }
 
-    fn resume(&mut self, node: String) -> Result<(), String> {
+    fn resume(&mut self, node: types::NodeId) -> Result<(), String> {
         let note = |standing: &mut Standing, name| {
             standing.paused.remove(&name);
         };
-        self.act(&node, "resume", |control, name| control.resume(name), note)
+        self.act(node, "resume", |control, name| control.resume(name), note)
     }
 
-    fn refuse(&mut self, node: String) -> Result<(), String> {
+    fn refuse(&mut self, node: types::NodeId) -> Result<(), String> {
         let note = |standing: &mut Standing, name| {
             standing.refusing.insert(name);
         };
-        self.act(&node, "refuse", |control, name| control.refuse(name), note)
+        self.act(node, "refuse", |control, name| control.refuse(name), note)
     }
 
-    fn accept(&mut self, node: String) -> Result<(), String> {
+    fn accept(&mut self, node: types::NodeId) -> Result<(), String> {
         let note = |standing: &mut Standing, name| {
             standing.refusing.remove(&name);
         };
-        self.act(&node, "accept", |control, name| control.accept(name), note)
+        self.act(node, "accept", |control, name| control.accept(name), note)
+    }
+}
+
+fn listed(id: types::NodeId, node: NodeInfo) -> nodes::Node {
+    nodes::Node {
+        id,
+        name: node.name.to_string(),
+        zone: node.zone,
+        state: match node.state {
+            NodeState::Starting => nodes::State::Starting,
+            NodeState::Up => nodes::State::Up,
+            NodeState::Paused => nodes::State::Paused,
+            NodeState::Refusing => nodes::State::Refusing,
+            NodeState::Down => nodes::State::Down,
+        },
     }
 }
 

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use wasmtime::component::Component;
 use wasmtime::component::types::{ComponentExtern, ComponentItem};
 
-use super::{COMPONENT, DURING, Deeds, Host, Plugin, Refusal, State};
+use super::{COMPONENT, DURING, Deeds, Host, Lent, Plugin, Refusal};
 use crate::clock::{Clock, Nanos};
 use crate::fault::{Description, Fault, Hooks, NodeControl, NodeInfo, NodeState, Trap};
 use crate::name::NodeName;
@@ -63,23 +63,21 @@ impl Specimen {
 
     /// A fresh instance over these nodes, of which it may touch those in `granted`.
     pub fn trial(&self, nodes: Vec<NodeInfo>, granted: Vec<NodeName>) -> Result<Trial, Refusal> {
+        let names = nodes.iter().map(|node| node.name.clone()).collect();
         let fleet = Arc::new(PaperFleet::new(nodes));
         let (clock, deeds) = (Clock::stopped(), super::deeds());
         let control: Arc<dyn NodeControl> = Arc::clone(&fleet) as Arc<dyn NodeControl>;
-        let state = State {
+        let lent = Lent {
             plugin: self.name.clone(),
             fault: 0,
+            nodes: names,
             granted,
             clock,
             recorder: Recorder::channel().0,
             control,
             deeds: Arc::clone(&deeds),
-            hook: "describe",
-            log_lines: 0,
-            memory: 0,
-            refused_memory: false,
         };
-        let plugin = self.host.instantiate(&self.component, state)?;
+        let plugin = self.host.instantiate(&self.component, lent)?;
         Ok(Trial { plugin, clock, deeds, fleet })
     }
 }

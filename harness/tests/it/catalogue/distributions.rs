@@ -3,6 +3,8 @@
 //! The delays are read from the engine's rulings, so that nothing but the draw is measured. The seed
 //! is fixed: the test passes or fails for good.
 
+use std::sync::Arc;
+
 use squall::clock::Nanos;
 use squall::fault::{Attempt, RequestHead};
 use squall::name::{AttemptId, NodeName, RequestId};
@@ -26,7 +28,7 @@ fn delays(with: &str, share: f64) -> Result<Vec<f64>> {
     let plan = plan(&fault("latency", with).replace("nodes", &format!("share = {share:?}, nodes")))?;
     let loaded = load(&plan, &Parts::new(), &PretendedFleet::new())?;
     loaded.engine.switch_on(0);
-    let head = RequestHead {
+    let head = Arc::new(RequestHead {
         method: http::Method::POST,
         path: "/v1/chat/completions".into(),
         headers: http::HeaderMap::new(),
@@ -34,7 +36,7 @@ fn delays(with: &str, share: f64) -> Result<Vec<f64>> {
         streaming: true,
         max_tokens: None,
         body_bytes: 0,
-    };
+    });
     let delay = |id| {
         let attempt = Attempt {
             id: AttemptId(id),

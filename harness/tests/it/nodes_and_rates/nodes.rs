@@ -4,7 +4,7 @@
 use std::io::Read as _;
 use std::time::Duration;
 
-use squall::clock::Clock;
+use squall::clock::{Clock, Nanos};
 use tokio_util::sync::CancellationToken;
 
 use super::fault;
@@ -53,6 +53,16 @@ fn a_node_is_paused_once_and_goes_on_after_its_time_or_with_the_faults_end() -> 
 }
 
 #[test]
+fn a_node_that_two_faults_hold_down_comes_back_with_the_end_of_the_second() -> Result {
+    let lasting = |time: &str| fault("node-kill", "").replace("with", &format!("for = \"{time}\", with"));
+    let clock = Clock::start();
+    let done = play(&format!("{},\n{}", lasting("60ms"), lasting("500ms")), 3)?;
+    assert_eq!(done, ["kill a", "kill a", "restart a"]);
+    assert!(clock.now() >= Nanos(500_000_000), "{:?}", clock.now());
+    Ok(())
+}
+
+#[test]
 fn a_crash_loop_kills_each_time_the_node_is_back_and_leaves_it_up() -> Result {
     let with = "backoff = \"20ms\", growth = 1";
     assert_eq!(play(&fault("crash-loop", with), 3)?, ["kill a", "restart a", "kill a", "restart a"]);
@@ -93,7 +103,7 @@ fn mischief(with: &str) -> String {
 #[test]
 fn nothing_is_done_to_a_node_before_the_fault_is_on() -> Result {
     for does in ["kill", "pause", "resume", "restart", "refuse", "accept"] {
-        let with = format!("does = \"{does}\", at = \"configure\", node = \"a\"");
+        let with = format!("does = \"{does}\", at = \"configure\", node = 0");
         let (parts, fleet) = (Parts::new(), PretendedFleet::new());
         let plan = plan(&mischief(&with))?;
         let loaded = load(&plan, &parts, &fleet)?;
@@ -110,7 +120,7 @@ fn nothing_is_done_to_a_node_once_the_fault_is_withdrawn() -> Result {
         let _ = stream.read(&mut [0; 1]);
         Then::Close
     })?;
-    let storm = Storm::new(&node, &mischief("does = \"kill\", at = \"finish\", node = \"a\""))?;
+    let storm = Storm::new(&node, &mischief("does = \"kill\", at = \"finish\", node = 0"))?;
     let mut client = Client::to(storm.rig.proxy.address())?;
     client.send("POST /v1/chat/completions", "", STREAM_BODY)?;
     while node.requests() == 0 {

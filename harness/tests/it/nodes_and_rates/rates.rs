@@ -71,6 +71,21 @@ fn a_quota_fills_again_at_its_rate() -> Result {
 }
 
 #[test]
+fn an_answer_that_passes_says_what_is_left() -> Result {
+    let node = Node::streaming(&FOUR)?;
+    let storm = Storm::new(&node, &fault("rate-limit", "requests = 3, per = \"1h\""))?;
+    for left in ["2", "1", "0"] {
+        let seen = storm.rig.ask()?;
+        assert_eq!((seen.status(), seen.events().len()), (Some(200), 4));
+        assert_eq!(header(&seen, "x-ratelimit-limit-requests"), Some("3"));
+        assert_eq!(header(&seen, "x-ratelimit-remaining-requests"), Some(left));
+    }
+    let silent = Storm::new(&node, &fault("rate-limit", "requests = 3, per = \"1h\", headers = \"absent\""))?;
+    assert!(!silent.rig.ask()?.text.contains("x-ratelimit"));
+    Ok(())
+}
+
+#[test]
 fn a_quota_of_tokens_counts_the_body_and_what_the_answer_may_have() -> Result {
     let cost = STREAM_BODY.len().div_ceil(4) + 10;
     let node = Node::streaming(&FOUR)?;

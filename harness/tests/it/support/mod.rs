@@ -153,8 +153,14 @@ impl Rig {
     /// A proxy without faults.
     pub(crate) fn plain(upstream: SocketAddr) -> Result<Self> {
         let parts = Parts::new();
-        let engine =
-            Engine::new(SEED, parts.clock, parts.recorder.clone(), Arc::clone(&parts.correlator), Vec::new());
+        let engine = Engine::new(
+            SEED,
+            parts.clock,
+            parts.recorder.clone(),
+            Arc::clone(&parts.correlator),
+            Vec::new(),
+            Vec::new(),
+        );
         parts.rig(upstream, engine)
     }
 

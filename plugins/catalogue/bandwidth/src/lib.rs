@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use squall_plugin::{
-    Attempt, BodyVerdict, EventVerdict, Hooks, Plugin, ResponseHead, ResponseVerdict, export, host, params,
-    words,
+    Attempt, BodyVerdict, Event, EventVerdict, Hooks, Plugin, ResponseHead, ResponseVerdict, export, host,
+    params, words,
 };
 
 params! {
@@ -35,7 +35,7 @@ struct Bandwidth {
     rate: u64,
     per: Per,
     /// When each node's line has carried all that was given to it.
-    free: HashMap<String, u64>,
+    free: HashMap<u32, u64>,
 }
 
 impl Bandwidth {
@@ -43,7 +43,7 @@ impl Bandwidth {
     fn wait(&mut self, attempt: &Attempt, bytes: usize) -> Option<u64> {
         let now = host::now();
         let takes = bytes as f64 * 1e9 / self.rate as f64;
-        let free = self.free.entry(attempt.node.clone()).or_default();
+        let free = self.free.entry(attempt.node).or_default();
         *free = (*free).max(now.saturating_sub(SLACK)).saturating_add(takes as u64);
         let wait = free.saturating_sub(now);
         (wait >= LEAST).then_some(wait)
@@ -71,8 +71,8 @@ impl Plugin for Bandwidth {
         ResponseVerdict::Pace(self.rate)
     }
 
-    fn event(&mut self, attempt: &Attempt, _: u32, data: &[u8]) -> EventVerdict {
-        self.wait(attempt, data.len() + FRAME).map_or(EventVerdict::Pass, EventVerdict::Delay)
+    fn event(&mut self, attempt: &Attempt, event: &Event) -> EventVerdict {
+        self.wait(attempt, event.size as usize + FRAME).map_or(EventVerdict::Pass, EventVerdict::Delay)
     }
 
     fn body(&mut self, attempt: &Attempt, data: &[u8]) -> BodyVerdict {

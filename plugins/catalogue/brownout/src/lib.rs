@@ -43,7 +43,7 @@ struct Brownout {
     errors: f64,
     status: u16,
     /// Attempts in flight on each node, by their ids.
-    in_flight: HashMap<String, HashSet<u64>>,
+    in_flight: HashMap<u32, HashSet<u64>>,
 }
 
 impl Brownout {
@@ -99,7 +99,7 @@ impl Plugin for Brownout {
 
     fn request(&mut self, attempt: &Attempt, _: &RequestHead) -> RequestVerdict {
         if self.curve == Curve::Load {
-            self.in_flight.entry(attempt.node.clone()).or_default().insert(attempt.id);
+            self.in_flight.entry(attempt.node).or_default().insert(attempt.id);
         }
         let severity = self.severity(attempt);
         if Chance::of(attempt, 0).uniform() < self.errors * severity {

@@ -62,7 +62,7 @@ impl Plugin for Connect {
     fn tick(&mut self, _: u64) {
         for node in nodes::list() {
             if node.state == nodes::State::Up {
-                done("close the port of", &node.name, nodes::refuse(&node.name));
+                done("close the port of", node.id, nodes::refuse(node.id));
             }
         }
     }

@@ -73,7 +73,7 @@ impl Plugin for CrashLoop {
                 nodes::State::Up if self.params.times.is_none_or(|times| life.kills < times) => {
                     let since = *life.ready_since.get_or_insert(now);
                     if now.saturating_sub(since) < self.params.alive.nanos()
-                        || !done("kill", &node.name, nodes::kill(&node.name))
+                        || !done("kill", node.id, nodes::kill(node.id))
                     {
                         continue;
                     }
@@ -85,7 +85,7 @@ impl Plugin for CrashLoop {
                 }
                 nodes::State::Down if life.restart_at.is_some_and(|at| now >= at) => {
                     life.restart_at = None;
-                    done("start", &node.name, nodes::restart(&node.name));
+                    done("start", node.id, nodes::restart(node.id));
                 }
                 _ => {}
             }

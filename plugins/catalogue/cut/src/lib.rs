@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use squall_plugin::{
-    Attempt, BodyVerdict, CountOrShare, EventVerdict, Hooks, Plugin, RequestHead, RequestVerdict, answer,
-    export, host, params, words,
+    Attempt, BodyVerdict, CountOrShare, Event, EventVerdict, Hooks, Plugin, RequestHead, RequestVerdict,
+    answer, export, host, params, words,
 };
 
 params! {
@@ -82,9 +82,9 @@ impl Plugin for Cut {
 
     fn hooks(&self) -> Hooks {
         match (self.how, self.after, self.in_tool_call) {
-            (How::NoDone, ..) => Hooks::EVENT,
+            (How::NoDone, ..) => Hooks::EVENT | Hooks::DATA,
             (_, CountOrShare::Count(_), false) => Hooks::EVENT | Hooks::BODY,
-            (_, CountOrShare::Count(_), true) => Hooks::EVENT | Hooks::FINISH,
+            (_, CountOrShare::Count(_), true) => Hooks::EVENT | Hooks::DATA | Hooks::FINISH,
             (_, CountOrShare::Share(_), _) => Hooks::REQUEST | Hooks::EVENT | Hooks::BODY | Hooks::FINISH,
         }
     }
@@ -101,7 +101,8 @@ impl Plugin for Cut {
         RequestVerdict::Pass
     }
 
-    fn event(&mut self, attempt: &Attempt, index: u32, data: &[u8]) -> EventVerdict {
+    fn event(&mut self, attempt: &Attempt, event: &Event) -> EventVerdict {
+        let (index, data) = (event.index, event.payload());
         if self.how == How::NoDone {
             return if answer::is_final(data) { EventVerdict::Drop } else { EventVerdict::Pass };
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use squall_plugin::{Attempt, EventVerdict, Hooks, Plugin, answer, export, params, words};
+use squall_plugin::{Attempt, Event, EventVerdict, Hooks, Plugin, answer, export, params, words};
 
 params! {
     /// Repeats or reorders events, or replays the stream's start.
@@ -88,11 +88,12 @@ impl Plugin for Duplicate {
     fn hooks(&self) -> Hooks {
         match self.which {
             Which::Repeat => Hooks::EVENT,
-            Which::Reorder | Which::Replay => Hooks::EVENT | Hooks::FINISH,
+            Which::Reorder | Which::Replay => Hooks::EVENT | Hooks::DATA | Hooks::FINISH,
         }
     }
 
-    fn event(&mut self, attempt: &Attempt, index: u32, data: &[u8]) -> EventVerdict {
+    fn event(&mut self, attempt: &Attempt, event: &Event) -> EventVerdict {
+        let (index, data) = (event.index, event.payload());
         match self.which {
             Which::Repeat if index == self.after => EventVerdict::Duplicate,
             Which::Repeat => EventVerdict::Pass,

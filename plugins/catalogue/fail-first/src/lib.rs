@@ -30,7 +30,7 @@ struct FailFirst {
     per: Per,
     status: u16,
     /// Failures of each node so far.
-    failed: HashMap<String, u32>,
+    failed: HashMap<u32, u32>,
 }
 
 const BODY: &str = r#"{"error":{"message":"The server had an error while processing your request.","type":"server_error","param":null,"code":"server_error"}}"#;
@@ -44,7 +44,7 @@ impl FailFirst {
             }
             Per::Request => attempt.ordinal < self.n,
             Per::Node => {
-                let failed = self.failed.entry(attempt.node.clone()).or_default();
+                let failed = self.failed.entry(attempt.node).or_default();
                 let fails = *failed < self.n;
                 *failed += u32::from(fails);
                 fails

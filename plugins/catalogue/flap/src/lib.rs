@@ -25,7 +25,7 @@ words! {
 }
 
 impl How {
-    fn down(self, node: &str) -> bool {
+    fn down(self, node: u32) -> bool {
         match self {
             Self::Kill => done("kill", node, nodes::kill(node)),
             Self::Refuse => done("close the port of", node, nodes::refuse(node)),
@@ -33,7 +33,7 @@ impl How {
         }
     }
 
-    fn up(self, node: &str) {
+    fn up(self, node: u32) {
         match self {
             Self::Kill => done("start", node, nodes::restart(node)),
             Self::Refuse => done("open the port of", node, nodes::accept(node)),
@@ -49,7 +49,7 @@ struct Flap {
     how: How,
     began: Option<u64>,
     /// The nodes that are down by this fault.
-    taken: HashSet<String>,
+    taken: HashSet<u32>,
 }
 
 impl Plugin for Flap {
@@ -78,11 +78,11 @@ impl Plugin for Flap {
         let is_down = now.saturating_sub(began) % self.period < self.down;
         for node in nodes::list() {
             if is_down && node.state == nodes::State::Up {
-                if self.how.down(&node.name) {
-                    self.taken.insert(node.name);
+                if self.how.down(node.id) {
+                    self.taken.insert(node.id);
                 }
-            } else if !is_down && self.taken.remove(&node.name) {
-                self.how.up(&node.name);
+            } else if !is_down && self.taken.remove(&node.id) {
+                self.how.up(node.id);
             }
         }
     }

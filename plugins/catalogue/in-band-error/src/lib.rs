@@ -1,8 +1,8 @@
 //! `in-band-error`: an answer begins with status 200, and then says that it has failed.
 
 use squall_plugin::{
-    Attempt, BodyVerdict, Ending, EventVerdict, Hooks, Last, Plugin, Shape, answer, error_status, export,
-    params,
+    Attempt, BodyVerdict, Ending, Event, EventVerdict, Hooks, Last, Plugin, Shape, answer, error_status,
+    export, params,
 };
 
 params! {
@@ -43,7 +43,8 @@ impl Plugin for InBandError {
         Hooks::EVENT | Hooks::BODY
     }
 
-    fn event(&mut self, _: &Attempt, index: u32, _: &[u8]) -> EventVerdict {
+    fn event(&mut self, _: &Attempt, event: &Event) -> EventVerdict {
+        let index = event.index;
         if index != self.after {
             return EventVerdict::Pass;
         }

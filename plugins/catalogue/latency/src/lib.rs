@@ -4,8 +4,8 @@
 //! stream gets slower and slower than the node.
 
 use squall_plugin::{
-    Attempt, Chance, EventVerdict, Hooks, Lognormal, Plugin, RequestHead, RequestVerdict, ResponseHead,
-    ResponseVerdict, Span, export, header, params, words,
+    Attempt, Chance, Event, EventVerdict, Hooks, Lognormal, Plugin, RequestHead, RequestVerdict,
+    ResponseHead, ResponseVerdict, Span, export, header, params, words,
 };
 
 params! {
@@ -161,7 +161,8 @@ impl Plugin for Latency {
         self.delay(attempt, 0).map_or(ResponseVerdict::Pass, ResponseVerdict::Delay)
     }
 
-    fn event(&mut self, attempt: &Attempt, index: u32, _: &[u8]) -> EventVerdict {
+    fn event(&mut self, attempt: &Attempt, event: &Event) -> EventVerdict {
+        let index = event.index;
         if self.place == Place::FirstToken && index > 0 {
             return EventVerdict::Pass;
         }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use serde_json::json;
 use squall_plugin::{
-    Attempt, BodyVerdict, EventVerdict, Hooks, Plugin, answer, export, host, json, params, words,
+    Attempt, BodyVerdict, Event, EventVerdict, Hooks, Plugin, answer, export, host, json, params, words,
 };
 
 params! {
@@ -136,13 +136,16 @@ impl Plugin for Malformed {
 
     fn hooks(&self) -> Hooks {
         match self.which {
-            Which::InvalidJson | Which::EmptyChoices | Which::HugeEvent => Hooks::EVENT | Hooks::BODY,
-            Which::SplitUtf8 | Which::Crlf | Which::Comments => Hooks::EVENT,
-            Which::TruncatedToolArguments => Hooks::EVENT | Hooks::BODY | Hooks::FINISH,
+            Which::InvalidJson | Which::EmptyChoices | Which::HugeEvent => {
+                Hooks::EVENT | Hooks::DATA | Hooks::BODY
+            }
+            Which::SplitUtf8 | Which::Crlf | Which::Comments => Hooks::EVENT | Hooks::DATA,
+            Which::TruncatedToolArguments => Hooks::EVENT | Hooks::DATA | Hooks::BODY | Hooks::FINISH,
         }
     }
 
-    fn event(&mut self, attempt: &Attempt, index: u32, data: &[u8]) -> EventVerdict {
+    fn event(&mut self, attempt: &Attempt, event: &Event) -> EventVerdict {
+        let (index, data) = (event.index, event.payload());
         let Some(event) = answer::utf8(data) else { return EventVerdict::Pass };
         match self.which {
             Which::TruncatedToolArguments => self.truncate(attempt, event).unwrap_or(EventVerdict::Pass),

@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 
 use squall_plugin::{
-    Attempt, EventVerdict, Hooks, Plugin, RequestHead, RequestVerdict, Span, export, host, nodes, params,
+    Attempt, Event, EventVerdict, Hooks, Plugin, RequestHead, RequestVerdict, Span, export, host, nodes,
+    params,
 };
 
 params! {
@@ -39,19 +40,22 @@ struct Life {
 struct NodeKill {
     when: When,
     restart_after: Option<u64>,
-    lives: HashMap<String, Life>,
+    lives: HashMap<u32, Life>,
 }
 
 impl NodeKill {
-    fn kill(&mut self, node: &str, now: u64) {
-        let life = self.lives.entry(node.to_string()).or_default();
+    fn kill(&mut self, node: u32, now: u64) {
+        let life = self.lives.entry(node).or_default();
         if life.killed {
             return;
         }
         life.killed = true;
         match nodes::kill(node) {
             Ok(()) => life.restart_at = self.restart_after.map(|after| now.saturating_add(after)),
-            Err(why) => host::log(host::Level::Warn, &format!("node `{node}` could not be killed: {why}")),
+            Err(why) => host::log(
+                host::Level::Warn,
+                &format!("node `{}` could not be killed: {why}", host::node_name(node)),
+            ),
         }
     }
 }
@@ -85,20 +89,21 @@ impl Plugin for NodeKill {
         if let When::AfterRequests(count) = self.when
             && head.method == "POST"
         {
-            let life = self.lives.entry(attempt.node.clone()).or_default();
+            let life = self.lives.entry(attempt.node).or_default();
             life.requests += 1;
             if life.requests == count {
-                self.kill(&attempt.node, host::now());
+                self.kill(attempt.node, host::now());
             }
         }
         RequestVerdict::Pass
     }
 
-    fn event(&mut self, attempt: &Attempt, index: u32, _: &[u8]) -> EventVerdict {
+    fn event(&mut self, attempt: &Attempt, event: &Event) -> EventVerdict {
+        let index = event.index;
         if let When::AfterEvent(last) = self.when
             && index >= last
         {
-            self.kill(&attempt.node, host::now());
+            self.kill(attempt.node, host::now());
         }
         EventVerdict::Pass
     }
@@ -108,14 +113,17 @@ impl Plugin for NodeKill {
             && self.lives.is_empty()
         {
             for node in nodes::list() {
-                self.kill(&node.name, now);
+                self.kill(node.id, now);
             }
         }
         for (node, life) in &mut self.lives {
             if life.restart_at.is_some_and(|at| now >= at) {
                 life.restart_at = None;
-                if let Err(why) = nodes::restart(node) {
-                    host::log(host::Level::Warn, &format!("node `{node}` could not be started again: {why}"));
+                if let Err(why) = nodes::restart(*node) {
+                    host::log(
+                        host::Level::Warn,
+                        &format!("node `{}` could not be started again: {why}", host::node_name(*node)),
+                    );
                 }
             }
         }

@@ -18,7 +18,7 @@ params! {
 struct NodePause {
     lasts: Option<u64>,
     /// When each node that was paused goes on.
-    until: HashMap<String, Option<u64>>,
+    until: HashMap<u32, Option<u64>>,
 }
 
 impl Plugin for NodePause {
@@ -37,16 +37,16 @@ impl Plugin for NodePause {
 
     fn tick(&mut self, now: u64) {
         for node in nodes::list() {
-            match self.until.get_mut(&node.name) {
+            match self.until.get_mut(&node.id) {
                 // One that something else has taken down is paused once it is back.
                 None if node.state == nodes::State::Up => {
-                    if done("pause", &node.name, nodes::pause(&node.name)) {
-                        self.until.insert(node.name, self.lasts.map(|lasts| now.saturating_add(lasts)));
+                    if done("pause", node.id, nodes::pause(node.id)) {
+                        self.until.insert(node.id, self.lasts.map(|lasts| now.saturating_add(lasts)));
                     }
                 }
                 Some(until) if until.is_some_and(|until| now >= until) => {
                     *until = None;
-                    done("resume", &node.name, nodes::resume(&node.name));
+                    done("resume", node.id, nodes::resume(node.id));
                 }
                 _ => {}
             }

@@ -3,7 +3,7 @@
 //! Which words, and by what, is fixed by the attempt's draw and the event's index.
 
 use squall_plugin::{
-    Attempt, BodyVerdict, Chance, EventVerdict, Hooks, Plugin, answer, export, json, params, words,
+    Attempt, BodyVerdict, Chance, Event, EventVerdict, Hooks, Plugin, answer, export, json, params, words,
 };
 
 params! {
@@ -102,10 +102,11 @@ impl Plugin for Poison {
     }
 
     fn hooks(&self) -> Hooks {
-        Hooks::EVENT | Hooks::BODY
+        Hooks::EVENT | Hooks::DATA | Hooks::BODY
     }
 
-    fn event(&mut self, attempt: &Attempt, index: u32, data: &[u8]) -> EventVerdict {
+    fn event(&mut self, attempt: &Attempt, event: &Event) -> EventVerdict {
+        let (index, data) = (event.index, event.payload());
         let poisoned = self.poison(attempt, index.into(), data);
         poisoned.map_or(EventVerdict::Pass, |event| EventVerdict::Replace(vec![event]))
     }

@@ -9,7 +9,7 @@
 mod bucket;
 mod date;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bucket::{Answer, Bucket};
 use serde_json::json;
@@ -29,7 +29,7 @@ params! {
         per: Option<Span> = None, "\"1m\"";
         /// how a client is told to wait: seconds unless given
         retry_after: Option<RetryAfter> = None, "\"date\"";
-        /// what `x-ratelimit-*` say of what remains: the truth unless given
+        /// what `x-ratelimit-*` on each answer say of what remains: the truth unless given
         headers: Option<Told> = None, "\"minus-one\"";
         /// why it refuses: a quota that fills again, or a spend cap, which does not and is not to be retried
         reason: Reason = Reason::Rate, "\"spend-cap\"";
@@ -62,7 +62,9 @@ struct RateLimit {
     retry_after: RetryAfter,
     told: Told,
     reason: Reason,
-    quotas: HashMap<String, Quota>,
+    quotas: HashMap<u32, Quota>,
+    /// Attempts under way that took from a quota: their answers say what is left of it.
+    counted: HashSet<u64>,
     /// Wall time in seconds as a node last gave it, and when in run time.
     wall: Option<(u64, u64)>,
 }
@@ -109,6 +111,10 @@ impl Quota {
     }
 }
 
+fn said(name: impl Into<String>, value: &str) -> Header {
+    Header { name: name.into(), value: value.as_bytes().to_vec() }
+}
+
 impl RateLimit {
     fn retry_after(&self, wait: f64, now: u64) -> Option<String> {
         match self.retry_after {
@@ -126,14 +132,22 @@ impl RateLimit {
         }
     }
 
-    fn headers(&self, quota: &Quota, answer: Answer, now: u64) -> Vec<(String, String)> {
-        let mut headers = vec![("content-type".to_string(), "application/json".to_string())];
+    /// What the head of a refusal says.
+    fn refusal(&self, quota: &Quota, answer: Answer, now: u64) -> Vec<Header> {
+        let mut headers = vec![said("content-type", "application/json")];
         if self.reason == Reason::SpendCap {
             return headers;
         }
         if let Answer::After(wait) = answer {
-            headers.extend(self.retry_after(wait, now).map(|after| ("retry-after".into(), after)));
+            headers.extend(self.retry_after(wait, now).map(|after| said("retry-after", &after)));
         }
+        headers.extend(self.rest(quota));
+        headers
+    }
+
+    /// What is said of what is left.
+    fn rest(&self, quota: &Quota) -> Vec<Header> {
+        let mut headers = Vec::new();
         for (name, bucket) in &quota.buckets {
             let limit = bucket.limit().to_string();
             let (limit, remaining, reset) = match self.told {
@@ -143,9 +157,9 @@ impl RateLimit {
                 // As Azure did in November 2025.
                 Told::MinusOne => ("-1".into(), "-1".into(), "0".into()),
             };
-            headers.push((format!("x-ratelimit-limit-{name}"), limit));
-            headers.push((format!("x-ratelimit-remaining-{name}"), remaining));
-            headers.push((format!("x-ratelimit-reset-{name}"), reset));
+            headers.push(said(format!("x-ratelimit-limit-{name}"), &limit));
+            headers.push(said(format!("x-ratelimit-remaining-{name}"), &remaining));
+            headers.push(said(format!("x-ratelimit-reset-{name}"), &reset));
         }
         headers
     }
@@ -200,12 +214,18 @@ impl Plugin for RateLimit {
             told: headers.unwrap_or(Told::Truth),
             reason,
             quotas: HashMap::new(),
+            counted: HashSet::new(),
             wall: None,
         })
     }
 
     fn hooks(&self) -> Hooks {
-        if self.retry_after == RetryAfter::Date { Hooks::REQUEST | Hooks::RESPONSE } else { Hooks::REQUEST }
+        let says_rest = self.reason == Reason::Rate && self.told != Told::Absent;
+        match (says_rest, self.retry_after) {
+            (true, _) => Hooks::REQUEST | Hooks::RESPONSE | Hooks::FINISH,
+            (false, RetryAfter::Date) => Hooks::REQUEST | Hooks::RESPONSE,
+            (false, _) => Hooks::REQUEST,
+        }
     }
 
     fn request(&mut self, attempt: &Attempt, head: &RequestHead) -> RequestVerdict {
@@ -214,25 +234,37 @@ impl Plugin for RateLimit {
         }
         let now = host::now();
         let (limits, per) = (&self.limits, self.per);
-        let quota = self.quotas.entry(attempt.node.clone()).or_insert_with(|| Quota {
+        let quota = self.quotas.entry(attempt.node).or_insert_with(|| Quota {
             buckets: limits.iter().map(|(name, limit)| (*name, Bucket::full(*limit, per, now))).collect(),
         });
         quota.buckets.iter_mut().for_each(|(_, bucket)| bucket.refill(now));
-        let Err((name, answer)) = quota.take(head) else { return RequestVerdict::Pass };
+        let Err((name, answer)) = quota.take(head) else {
+            self.counted.insert(attempt.id);
+            return RequestVerdict::Pass;
+        };
         let quota = &self.quotas[&attempt.node];
-        let headers = self.headers(quota, answer, now).into_iter();
         RequestVerdict::Respond(Canned {
             status: 429,
-            headers: headers.map(|(name, value)| Header { name, value: value.into_bytes() }).collect(),
+            headers: self.refusal(quota, answer, now),
             body: self.error(head, name, answer).into_bytes(),
         })
     }
 
-    fn response(&mut self, _: &Attempt, head: &ResponseHead) -> ResponseVerdict {
+    fn response(&mut self, attempt: &Attempt, head: &ResponseHead) -> ResponseVerdict {
         if let Some(date) = header(&head.headers, "date").and_then(date::read) {
             self.wall = Some((date, host::now()));
         }
-        ResponseVerdict::Pass
+        let quota = self.counted.contains(&attempt.id).then(|| self.quotas.get_mut(&attempt.node)).flatten();
+        let Some(quota) = quota.filter(|_| self.reason == Reason::Rate) else { return ResponseVerdict::Pass };
+        quota.buckets.iter_mut().for_each(|(_, bucket)| bucket.refill(host::now()));
+        match self.rest(&self.quotas[&attempt.node]) {
+            none if none.is_empty() => ResponseVerdict::Pass,
+            rest => ResponseVerdict::Headers(rest),
+        }
+    }
+
+    fn finish(&mut self, attempt: &Attempt) {
+        self.counted.remove(&attempt.id);
     }
 }
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use squall_plugin::{
-    Attempt, BodyVerdict, Ending, EventVerdict, Hooks, Last, Plugin, answer, export, json, params, words,
+    Attempt, BodyVerdict, Ending, Event, EventVerdict, Hooks, Last, Plugin, answer, export, json, params,
+    words,
 };
 
 params! {
@@ -74,10 +75,11 @@ impl Plugin for Refusal {
     }
 
     fn hooks(&self) -> Hooks {
-        Hooks::EVENT | Hooks::BODY
+        Hooks::EVENT | Hooks::DATA | Hooks::BODY
     }
 
-    fn event(&mut self, _: &Attempt, index: u32, data: &[u8]) -> EventVerdict {
+    fn event(&mut self, _: &Attempt, event: &Event) -> EventVerdict {
+        let (index, data) = (event.index, event.payload());
         if index < self.after {
             return EventVerdict::Pass;
         }

@@ -4,8 +4,8 @@
 //! rate, one slower is no more than one gap late. The delays depend on no clock, but for a ramp.
 
 use squall_plugin::{
-    Attempt, BodyVerdict, EventVerdict, Hooks, Plugin, ResponseHead, ResponseVerdict, Span, answer, export,
-    header, host, json, params,
+    Attempt, BodyVerdict, Event, EventVerdict, Hooks, Plugin, ResponseHead, ResponseVerdict, Span, answer,
+    export, header, host, json, params,
 };
 
 params! {
@@ -99,12 +99,13 @@ impl Plugin for SlowStream {
     }
 
     /// The first token comes when the node sends it.
-    fn event(&mut self, attempt: &Attempt, index: u32, data: &[u8]) -> EventVerdict {
+    fn event(&mut self, attempt: &Attempt, event: &Event) -> EventVerdict {
+        let index = event.index;
         let units = match self.unit {
             Unit::Tokens if index == 0 => return EventVerdict::Pass,
             Unit::Tokens => 1.0,
             // With the field's name before it and the empty line after.
-            Unit::Bytes => (data.len() + 8) as f64,
+            Unit::Bytes => f64::from(event.size) + 8.0,
         };
         EventVerdict::Delay(self.takes(attempt, units))
     }

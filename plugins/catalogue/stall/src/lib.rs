@@ -1,6 +1,6 @@
 //! `stall`: an answer stops with its connection alive, for a while or for ever.
 
-use squall_plugin::{Attempt, BodyVerdict, EventVerdict, Hooks, Plugin, Span, answer, export, params};
+use squall_plugin::{Attempt, BodyVerdict, Event, EventVerdict, Hooks, Plugin, Span, answer, export, params};
 
 params! {
     /// Stops an answer with its connection alive.
@@ -31,7 +31,8 @@ impl Plugin for Stall {
         Hooks::EVENT | Hooks::BODY
     }
 
-    fn event(&mut self, _: &Attempt, index: u32, _: &[u8]) -> EventVerdict {
+    fn event(&mut self, _: &Attempt, event: &Event) -> EventVerdict {
+        let index = event.index;
         if index != self.after {
             return EventVerdict::Pass;
         }

@@ -1,7 +1,7 @@
 //! `wrong-model`: an answer names another model than the one that was asked.
 
 use serde_json::Value;
-use squall_plugin::{Attempt, BodyVerdict, EventVerdict, Hooks, Plugin, answer, export, json, params};
+use squall_plugin::{Attempt, BodyVerdict, Event, EventVerdict, Hooks, Plugin, answer, export, json, params};
 
 params! {
     /// Names another model in the answer.
@@ -37,10 +37,11 @@ impl Plugin for WrongModel {
     }
 
     fn hooks(&self) -> Hooks {
-        Hooks::EVENT | Hooks::BODY
+        Hooks::EVENT | Hooks::DATA | Hooks::BODY
     }
 
-    fn event(&mut self, _: &Attempt, _: u32, data: &[u8]) -> EventVerdict {
+    fn event(&mut self, _: &Attempt, event: &Event) -> EventVerdict {
+        let data = event.payload();
         self.rename(data).map_or(EventVerdict::Pass, |event| EventVerdict::Replace(vec![event]))
     }
 

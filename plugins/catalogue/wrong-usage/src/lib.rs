@@ -1,7 +1,9 @@
 //! `wrong-usage`: the counts of tokens are left out, zero, or inflated; the answer stays as it is.
 
 use serde_json::{Value, json};
-use squall_plugin::{Attempt, BodyVerdict, EventVerdict, Hooks, Plugin, answer, export, json, params, words};
+use squall_plugin::{
+    Attempt, BodyVerdict, Event, EventVerdict, Hooks, Plugin, answer, export, json, params, words,
+};
 
 params! {
     /// Answers with wrong counts of tokens.
@@ -79,10 +81,11 @@ impl Plugin for WrongUsage {
     }
 
     fn hooks(&self) -> Hooks {
-        Hooks::EVENT | Hooks::BODY
+        Hooks::EVENT | Hooks::DATA | Hooks::BODY
     }
 
-    fn event(&mut self, _: &Attempt, _: u32, data: &[u8]) -> EventVerdict {
+    fn event(&mut self, _: &Attempt, event: &Event) -> EventVerdict {
+        let data = event.payload();
         match self.change(data) {
             Change::None => EventVerdict::Pass,
             Change::Drop => EventVerdict::Drop,

@@ -26,7 +26,7 @@ struct Life {
 struct ZoneOutage {
     params: Params,
     /// Of each node in the zone, from the first tick on.
-    lives: HashMap<String, Life>,
+    lives: HashMap<u32, Life>,
     begun: bool,
 }
 
@@ -41,7 +41,7 @@ impl ZoneOutage {
         let stagger = self.params.stagger.nanos();
         let deaths = (0_u64..).zip(nodes).map(|(place, node)| {
             let kill_at = Some(now.saturating_add(place.saturating_mul(stagger)));
-            (node.name, Life { kill_at, restart_at: None })
+            (node.id, Life { kill_at, restart_at: None })
         });
         self.lives = deaths.collect();
     }
@@ -73,18 +73,18 @@ impl Plugin for ZoneOutage {
             self.begin(now);
         }
         for node in nodes::list() {
-            let Some(life) = self.lives.get_mut(&node.name) else { continue };
+            let Some(life) = self.lives.get_mut(&node.id) else { continue };
             let is_due = |at: Option<u64>| at.is_some_and(|at| now >= at);
             // One that is still starting dies once it can.
             if is_due(life.kill_at) && node.state != nodes::State::Starting {
                 life.kill_at = None;
-                if done("kill", &node.name, nodes::kill(&node.name)) {
+                if done("kill", node.id, nodes::kill(node.id)) {
                     let after = self.params.restart_after.map(Span::nanos);
                     life.restart_at = after.map(|after| now.saturating_add(after));
                 }
             } else if is_due(life.restart_at) {
                 life.restart_at = None;
-                done("start", &node.name, nodes::restart(&node.name));
+                done("start", node.id, nodes::restart(node.id));
             }
         }
     }

@@ -1,9 +1,10 @@
 //! What a plugin must not be able to do to its host, one mischief at a time. For tests only.
 
+use std::cell::Cell;
 use std::hint::black_box;
 
 use squall_plugin::{
-    Attempt, BodyVerdict, Canned, ConnectVerdict, EventVerdict, Header, Hooks, Plugin, RequestHead,
+    Attempt, BodyVerdict, Canned, ConnectVerdict, Event, EventVerdict, Header, Hooks, Plugin, RequestHead,
     RequestVerdict, ResponseHead, ResponseVerdict, export, host, nodes, params, words,
 };
 
@@ -14,8 +15,8 @@ params! {
         does: Does, "\"spin\"";
         /// the hook in which
         at: At, "\"request\"";
-        /// the node of an action
-        node: String = String::new(), "\"a\"";
+        /// the node of an action, by its place in the scenario
+        node: u32 = 0, "1";
     }
 }
 
@@ -30,6 +31,8 @@ words! {
         /// Calls itself without end.
         Recurse = "recurse",
         Panic = "panic",
+        /// Panics when it is called for the second time.
+        PanicSecond = "panic-second",
         /// Verdicts with far too much in them.
         Huge = "huge",
         /// Verdicts that no HTTP has.
@@ -60,7 +63,7 @@ words! {
     }
 }
 
-struct Hostile(Params);
+struct Hostile(Params, Cell<u32>);
 
 #[expect(unconditional_recursion, reason = "the mischief")]
 fn recurse(depth: u64) -> u64 {
@@ -74,7 +77,7 @@ impl Hostile {
             return String::new();
         }
         let acted = |result: Result<(), String>| result.map_or_else(|why| why, |()| "done".into());
-        let node = &self.0.node;
+        let node = self.0.node;
         match self.0.does {
             Does::Spin => loop {
                 black_box(());
@@ -93,6 +96,11 @@ impl Hostile {
                 }
             }
             Does::Recurse => recurse(black_box(0)).to_string(),
+            Does::PanicSecond => {
+                self.1.set(self.1.get() + 1);
+                assert!(self.1.get() < 2, "a hostile guest panics the second time");
+                String::new()
+            }
             Does::Panic => panic!("a hostile guest panics"),
             Does::Chatter => {
                 for n in 0..5_000 {
@@ -117,7 +125,7 @@ impl Plugin for Hostile {
     type Params = Params;
 
     fn new(params: Params) -> Result<Self, String> {
-        let hostile = Self(params);
+        let hostile = Self(params, Cell::new(0));
         hostile.misbehave(At::Configure);
         Ok(hostile)
     }
@@ -150,7 +158,7 @@ impl Plugin for Hostile {
         ResponseVerdict::Pass
     }
 
-    fn event(&mut self, _: &Attempt, _: u32, _: &[u8]) -> EventVerdict {
+    fn event(&mut self, _: &Attempt, _: &Event) -> EventVerdict {
         self.misbehave(At::Event);
         match self.0.does {
             Does::Huge => EventVerdict::Replace(vec![Vec::new(); 20_000]),
