@@ -1,11 +1,14 @@
 //! The hot paths, each beside what it can't be faster than: `cargo bench --bench paths`.
 
 use std::hint::black_box;
+use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use squall::correlation::Correlator;
 use squall::name::{NodeName, RequestId};
+use squall::scenario::plan::{Encoding, Tokenizer};
 use squall::sse::Parser;
+use squall::traffic::{Prompts, Shape};
 
 /// A stream of chat chunks, as a node sends it.
 fn stream() -> Vec<u8> {
@@ -74,5 +77,40 @@ fn join(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, sse, join);
+/// The making of a prompt, beside the copying of its bytes and beside what counting it would cost.
+fn prompts(criterion: &mut Criterion) {
+    let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/quickstart.toml");
+    let mut plan = squall::scenario::load(&scenario, None).expect("the quickstart");
+    let mut group = criterion.benchmark_group("prompts");
+    for encoding in [Encoding::O200kBase, Encoding::Cl100kBase] {
+        plan.target.tokenizer = Tokenizer::Encoding(encoding);
+        let prompts = Prompts::of(&plan).expect("ready");
+        let blocks: Vec<u64> = (0..235).collect();
+        for (tokens, blocks) in [(1_155, &blocks[..0]), (7_500, &blocks[..15]), (120_000, &blocks[..])] {
+            let shape = Shape { tokens, blocks, block_tokens: 512 };
+            let mut id = 0;
+            let name = format!("{} tokens, {} shared blocks, {}", tokens, blocks.len(), encoding.name());
+            group.throughput(Throughput::Elements(u64::from(tokens)));
+            group.bench_function(name, |bencher| {
+                bencher.iter(|| {
+                    id += 1;
+                    prompts.shaped(RequestId(id), shape).expect("written")
+                });
+            });
+        }
+    }
+    let text = Prompts::of(&plan).expect("ready");
+    let text = text.shaped(RequestId(1), Shape { tokens: 1_155, ..Shape::default() }).expect("written");
+    group.throughput(Throughput::Elements(1_155));
+    group.bench_function("limit: the copy of 1155 tokens", |bencher| {
+        bencher.iter(|| black_box(text.question()).to_owned());
+    });
+    let tokenizer = squall::tokens::Tokenizer::load(&plan.target.tokenizer).expect("loaded");
+    group.bench_function("what is spared: the counting of 1155 tokens", |bencher| {
+        bencher.iter(|| tokenizer.count(black_box(text.question())));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, sse, join, prompts);
 criterion_main!(benches);

@@ -17,6 +17,7 @@ pub mod record;
 pub mod run;
 pub mod scenario;
 pub mod sse;
+pub mod tokens;
 pub mod traffic;
 pub mod usage;
 pub mod verify;

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use crate::{Counts, Outcome, Report, Slo, Verdict};
+use crate::{Answers, Counts, Outcome, Report, Slo, Verdict};
 
 /// What stands for a figure that there is none of.
 pub(crate) const NONE: &str = "–";
@@ -272,6 +272,40 @@ fn trimmed(number: String) -> String {
 /// `20.0` → `20`.
 fn whole(number: &str) -> &str {
     number.strip_suffix(".0").unwrap_or(number)
+}
+
+/// What was found out of the answers' texts that someone has to know; empty where all is as it should be.
+pub(crate) fn answers(answers: &Answers) -> Vec<String> {
+    let Answers {
+        tokenizer,
+        compared,
+        differing,
+        usage_tokens,
+        counted_tokens,
+        without_usage,
+        judged,
+        right,
+    } = answers;
+    let tokenizer = line(tokenizer);
+    let differ = (*differing > 0).then(|| {
+        format!(
+            "{} of {} of which both are known have other counts of tokens by the server's `usage` than by \
+             {tokenizer}: {} by usage, {} by {tokenizer}",
+            count(*differing),
+            counted(*compared, "answer"),
+            count(*usage_tokens),
+            count(*counted_tokens),
+        )
+    });
+    let without = (*without_usage > 0).then(|| {
+        format!(
+            "{} came without a `usage`; their tokens are counted by {tokenizer}",
+            counted(*without_usage, "answer")
+        )
+    });
+    let quality = (*judged > 0)
+        .then(|| format!("{} of {} are as their corpus expects", count(*right), counted(*judged, "answer")));
+    [quality, differ, without].into_iter().flatten().collect()
 }
 
 #[cfg(test)]

@@ -49,6 +49,9 @@ pub struct Report {
     /// Digest of what the faults decided, hex: equal for two runs in which they decided the same, whenever
     /// and in whatever order.
     pub fault_log_digest: String,
+    /// What was found out of the answers' texts.
+    #[serde(default)]
+    pub answers: Answers,
     /// The load generator itself.
     pub client: Client,
     /// The nodes and what became of them.
@@ -57,6 +60,27 @@ pub struct Report {
     pub series: Vec<Slice>,
     /// Latency by percentile, a phase a curve, for drawing.
     pub curves: Vec<Curve>,
+}
+
+/// What was found out of the answers' texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Answers {
+    /// What tokens were counted by.
+    pub tokenizer: String,
+    /// Whole answers whose tokens both the server's `usage` and the tokenizer say; not all are counted.
+    pub compared: u64,
+    /// Of these, answers of which the two say different numbers.
+    pub differing: u64,
+    /// Tokens of these answers by `usage`.
+    pub usage_tokens: u64,
+    /// Tokens of these answers by the tokenizer.
+    pub counted_tokens: u64,
+    /// Whole answers without a `usage`; their tokens are the tokenizer's.
+    pub without_usage: u64,
+    /// Whole answers of which the corpus says what a right one is.
+    pub judged: u64,
+    /// Of these, answers that are right.
+    pub right: u64,
 }
 
 /// What was run.

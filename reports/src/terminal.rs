@@ -50,6 +50,7 @@ pub fn write_terminal(
     failovers(report, out, width)?;
     invariants(report, out, width)?;
     faults(report, out, width)?;
+    answers(report, out, width)?;
     client(report, out, width)?;
     let report_file = format!("{}/report.html", format::line(dir).trim_end_matches('/'));
     writeln!(out, "{}  {report_file}", bold("Report"))?;
@@ -311,6 +312,15 @@ fn told(fault: &Fault) -> String {
         told.push(format!("{}: {why}", format::counted(fault.traps, "trap")));
     }
     told.join(", ")
+}
+
+fn answers(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::Result<()> {
+    let said = format::answers(&report.answers);
+    if said.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{}", bold("Answers"))?;
+    said.iter().try_for_each(|text| wrapped(out, text, "  ", width))
 }
 
 fn client(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::Result<()> {

@@ -10,7 +10,8 @@ use super::exit::Exit;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   squall schema scenario > scenario.schema.json
-  squall schema report > report.schema.json")]
+  squall schema report > report.schema.json
+  squall schema corpus > corpus.schema.json")]
 pub(crate) struct Args {
     /// Which format.
     #[arg(value_enum)]
@@ -24,12 +25,15 @@ enum Format {
     Scenario,
     /// A run's report.json.
     Report,
+    /// A line of a corpus of prompts.
+    Corpus,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let text = match args.format {
         Format::Scenario => squall::scenario::schema_text(),
         Format::Report => squall_report::schema_text(),
+        Format::Corpus => squall::traffic::corpus_schema_text(),
     };
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("could not write to stdout")?;

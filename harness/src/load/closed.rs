@@ -29,7 +29,7 @@ use crate::clock::Nanos;
 use crate::name::RequestId;
 use crate::record::Record;
 use crate::scenario::plan;
-use crate::traffic::{self, Dialogue, Thinking};
+use crate::traffic::{self, Dialogue, Prompts, Thinking};
 
 /// Users a second that goose starts: all of them as fast as it can. Not more, since goose counts the
 /// milliseconds that this takes in single precision.
@@ -45,6 +45,7 @@ pub(super) async fn run(session: &Arc<Session>, plan: &plan::Users) -> Result<()
     let users = Users {
         session: Arc::clone(session),
         plan: plan.clone(),
+        prompts: Prompts::of(&session.plan)?,
         ids: AtomicU64::new(0),
         failure: Mutex::new(None),
     };
@@ -78,6 +79,7 @@ impl From<GooseError> for LoadError {
 struct Users {
     session: Arc<Session>,
     plan: plan::Users,
+    prompts: Prompts,
     ids: AtomicU64,
     /// The first thing that went wrong with a user; goose would only count it.
     failure: Mutex<Option<LoadError>>,
@@ -117,7 +119,7 @@ impl Users {
     async fn ask(&self, ready: Nanos, dialogue: &mut Dialogue) -> Result<(), LoadError> {
         let session = &self.session;
         let id = RequestId(self.ids.fetch_add(1, Ordering::Relaxed));
-        let (prompt, output_tokens) = traffic::prompt(session.plan.seed, id, session.plan.traffic.lengths);
+        let (prompt, output_tokens) = self.prompts.draw(id)?;
         let prompt = dialogue.ask(prompt);
         let ask = session.ask(id, ready, &prompt, output_tokens)?;
         let ask = Ask { keep: dialogue.goes_on(), ..ask };

@@ -9,6 +9,7 @@ use reqwest::{Request, Response};
 
 use super::content::Check;
 use super::dialect;
+use super::kept::Found;
 use super::outcome::{Ending, Judged};
 use super::patience::Patience;
 use super::seen::Seen;
@@ -21,6 +22,7 @@ use crate::correlation::{ATTEMPTS_HEADER, Joined};
 use crate::name::RequestId;
 use crate::record::{Content, Record, RequestRow};
 use crate::sse::Parser;
+use crate::traffic::Expect;
 use squall_report::{Cohort, Outcome};
 
 /// No event of an answer is longer; a stream without any end of an event is not kept beyond it.
@@ -40,6 +42,8 @@ pub(super) struct Ask {
     pub(super) keep: bool,
     /// The right answer, where it is known.
     pub(super) answer: Option<Answer>,
+    /// What a right answer of a real model is, where that is known.
+    pub(super) expect: Option<Expect>,
     pub(super) request: Request,
 }
 
@@ -56,7 +60,7 @@ impl Session {
     /// Sends a request, follows its answer to the end, and records it. Gives back a good answer's text and
     /// tokens, where it was to be kept.
     pub(super) async fn exchange(&self, ask: Ask) -> Option<(String, u32)> {
-        let Ask { id, intended, input_tokens, output_tokens, keep, answer, request } = ask;
+        let Ask { id, intended, input_tokens, output_tokens, keep, answer, expect, request } = ask;
         let asked = Asked { id, intended, input_tokens, output_tokens };
         if self.over.is_cancelled() {
             self.record_unsent(&asked, Outcome::Aborted);
@@ -76,7 +80,8 @@ impl Session {
         let end = self.clock.now();
         let joined = self.correlator.finish(id);
         let (text, tokens) = (seen.text(), seen.tokens.unwrap_or(seen.events));
-        let outcome = self.record(&asked, sent, end, wire, seen, joined);
+        let found = self.study(id, expect, &mut seen).await;
+        let outcome = self.record(&asked, sent, end, wire, seen, joined, found);
         text.filter(|_| outcome == Outcome::Ok).map(|text| (text, tokens))
     }
 
@@ -187,6 +192,7 @@ impl Session {
         self.recorder.record(Record::Request { row: Box::new(row), gaps_ns: Vec::new() });
     }
 
+    #[expect(clippy::too_many_arguments, reason = "all that is known of a request comes together here")]
     fn record(
         &self,
         asked: &Asked,
@@ -195,6 +201,7 @@ impl Session {
         wire: Wire,
         mut seen: Seen,
         joined: Joined,
+        found: Found,
     ) -> Outcome {
         let content = seen.compare();
         let clean_end = wire == Wire::Clean;
@@ -222,7 +229,10 @@ impl Session {
             outcome,
             status: seen.status.map(|status| status.as_u16()),
             events: seen.events,
-            output_tokens: seen.tokens.unwrap_or(seen.events),
+            output_tokens: seen.tokens.or(found.tokens).unwrap_or(seen.events),
+            usage_tokens: seen.tokens,
+            counted_tokens: found.tokens,
+            right: found.right.filter(|_| outcome == Outcome::Ok),
             node: joined.node,
             attempts: joined.attempts,
             content,
@@ -254,6 +264,9 @@ impl Session {
             status: None,
             events: 0,
             output_tokens: 0,
+            usage_tokens: None,
+            counted_tokens: None,
+            right: None,
             node: None,
             attempts: 0,
             input_tokens: asked.input_tokens,

@@ -8,10 +8,12 @@
 //! both send by `exchange.rs`, whose pure parts (what an event means, how content compares, what an end
 //! is called) have files of their own.
 
+mod ahead;
 mod closed;
 mod content;
 mod dialect;
 mod exchange;
+mod kept;
 mod meter;
 mod open;
 mod outcome;

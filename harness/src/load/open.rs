@@ -1,7 +1,7 @@
 //! Open loop: requests are sent when they are due, whatever became of those before.
 //!
-//! A thread of its own keeps the time, since the timers of an async runtime tick in milliseconds. It
-//! makes each request ready before it is due, so that when it is, only the send is left to do.
+//! A thread of its own keeps the time, since the timers of an async runtime tick in milliseconds. Another
+//! makes requests ready before they are due, so that when one is, only the send is left to do.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -11,10 +11,14 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use super::LoadError;
+use super::ahead::Ahead;
 use super::session::Session;
 use crate::clock::Nanos;
 use crate::record::Record;
 use crate::traffic::{self, Arrivals};
+
+/// Requests that are ready before they are due, at most.
+const ASKS_AHEAD: usize = 64;
 
 /// Sends all arrivals of the plan, and waits until the last request has ended.
 pub(super) async fn run(session: &Arc<Session>) -> Result<(), LoadError> {
@@ -62,13 +66,18 @@ impl Pacer {
     fn pace(self, arrivals: Arrivals) -> Result<(), LoadError> {
         wake_exactly();
         let most = u64::from(self.session.plan.traffic.limits.in_flight);
-        for arrival in arrivals {
+        let session = Arc::clone(&self.session);
+        let asks = arrivals.map(move |arrival| {
             let arrival = arrival?;
-            let ask = self.session.ask(arrival.id, arrival.at, &arrival.prompt, arrival.output_tokens)?;
-            if !self.wait_until(arrival.at) {
+            session.ask(arrival.id, arrival.at, &arrival.prompt, arrival.output_tokens)
+        });
+        let asks = Ahead::of(asks, ASKS_AHEAD).map_err(|error| LoadError::Pacer(error.to_string()))?;
+        for ask in asks {
+            let ask = ask?;
+            if !self.wait_until(ask.intended) {
                 break;
             }
-            self.session.recorder.record(Record::Arrival(arrival.at));
+            self.session.recorder.record(Record::Arrival(ask.intended));
             let Some(place) = self.session.enter(most) else {
                 self.session.shed(&ask);
                 continue;

@@ -1,12 +1,13 @@
 //! What the client has seen of one answer so far: its times, its content, its end.
 //!
-//! Invariant: it holds no text of the answer unless it is asked to; without, it grows by four bytes an
-//! event.
+//! Invariant: its size grows by four bytes an event, and by the text as far as that is kept (`kept.rs`) or
+//! asked for.
 
 use http::StatusCode;
 
 use super::content::Check;
 use super::dialect::Said;
+use super::kept::Kept;
 use crate::clock::Nanos;
 use crate::record::Content;
 
@@ -32,6 +33,7 @@ pub(super) struct Seen {
     pub(super) unreadable: Option<String>,
     pub(super) finished: bool,
     pub(super) done: bool,
+    pub(super) kept: Kept,
     checker: Option<Check>,
     /// The text so far, where it is to be kept.
     text: Option<String>,
@@ -54,6 +56,7 @@ impl Seen {
             unreadable: None,
             finished: false,
             done: false,
+            kept: Kept::default(),
             checker,
             text: None,
         }
@@ -82,6 +85,8 @@ impl Seen {
                 if let Some(text) = &mut self.text {
                     text.push_str(&part.text);
                 }
+                self.kept.push(&part.text);
+                self.kept.other(part.other);
                 self.finished |= part.finished;
                 self.done |= part.last;
                 self.tokens = part.tokens.or(self.tokens);

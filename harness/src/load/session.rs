@@ -19,7 +19,8 @@ use crate::correlation::{Correlator, REQUEST_HEADER};
 use crate::name::RequestId;
 use crate::record::Recorder;
 use crate::scenario::plan::{Key, NodeKind, Plan};
-use crate::traffic::Prompt;
+use crate::tokens::Tokenizer;
+use crate::traffic::{Prompt, TrafficError};
 
 /// W3C Trace Context, <https://www.w3.org/TR/trace-context/#traceparent-header>.
 const TRACEPARENT: &str = "traceparent";
@@ -44,7 +45,8 @@ pub(super) struct Session {
     pub(super) markers_are_known: bool,
     in_flight: Arc<AtomicU64>,
     /// Every node is a simulated one, whose answers are known.
-    answers_are_known: bool,
+    pub(super) answers_are_known: bool,
+    pub(super) tokenizer: Arc<Tokenizer>,
     url: Url,
 }
 
@@ -67,6 +69,7 @@ impl Session {
             secret,
             markers_are_known: !plan.nodes.is_empty(),
             in_flight,
+            tokenizer: Tokenizer::load(&plan.target.tokenizer).map_err(TrafficError::from)?,
             answers_are_known: sims > 0 && sims == plan.nodes.len(),
             url,
             plan,
@@ -100,15 +103,8 @@ impl Session {
         headers.insert(HeaderName::from_static(TRACEPARENT), trace);
         *request.body_mut() = Some(Body::from(body));
         let answer = self.answers_are_known.then(|| Answer::to(&question.fixes_answer(self.plan.target.api)));
-        Ok(Ask {
-            id,
-            intended,
-            input_tokens: prompt.input_tokens,
-            output_tokens,
-            keep: false,
-            answer,
-            request,
-        })
+        let (input_tokens, expect) = (prompt.input_tokens, prompt.expect.clone());
+        Ok(Ask { id, intended, input_tokens, output_tokens, keep: false, answer, expect, request })
     }
 
     /// The target, for goose, which wants to know one.

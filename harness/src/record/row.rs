@@ -66,13 +66,25 @@ pub struct RequestRow {
     pub status: Option<u16>,
     /// Events with content.
     pub events: u32,
-    /// Tokens of the answer: from `usage` where the server gave it, else content events.
+    /// Tokens of the answer: from `usage` where the server gave it, else by the tokenizer, else (where there
+    /// was content that is no text) content events.
     pub output_tokens: u32,
+    /// Tokens of the answer by the server's `usage`.
+    #[serde(default)]
+    pub usage_tokens: Option<u32>,
+    /// Tokens of the answer by the target's tokenizer: counted where the server gave no `usage`, and of one
+    /// request in 16 besides.
+    #[serde(default)]
+    pub counted_tokens: Option<u32>,
+    /// The answer of a real model is as its prompt's corpus expects; none where it expects nothing, or where
+    /// there is no whole answer.
+    #[serde(default)]
+    pub right: Option<bool>,
     /// The node whose answer was passed on last, by the proxies' ledger.
     pub node: Option<NodeName>,
     /// Attempts that reached a node until the request ended, by the proxies' ledger.
     pub attempts: u32,
-    /// Tokens of the prompt, as the schedule asked for them.
+    /// Tokens of the prompt's texts, by the target's tokenizer.
     pub input_tokens: u32,
     /// Tokens of the answer that the request asked for.
     pub expected_tokens: Option<u32>,

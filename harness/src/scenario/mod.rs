@@ -79,6 +79,9 @@ pub fn digest(plan: &Plan) -> String {
     if let Schedule::Trace { path, .. } = &mut plan.traffic.schedule {
         relative(path);
     }
+    if let Some(path) = &mut plan.traffic.corpus {
+        relative(path);
+    }
     for fault in &mut plan.faults {
         if let PluginRef::File(path) = &mut fault.plugin {
             relative(path);

@@ -3,6 +3,7 @@
 //! Validated when it is made, so that nothing after it checks again. `raw.rs` mirrors the file;
 //! `resolve.rs` is the only place that turns one into the other.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -66,6 +67,56 @@ pub struct Target {
     pub entry: Entry,
     /// The key to send, where one is needed.
     pub key: Option<Key>,
+    /// What its tokens are counted by.
+    pub tokenizer: Tokenizer,
+}
+
+/// What tokens are counted by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tokenizer {
+    /// A word, a number and a mark are a token each, as simulated nodes count.
+    Words,
+    /// One of tiktoken's encodings.
+    Encoding(Encoding),
+}
+
+impl fmt::Display for Tokenizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Words => f.write_str("words"),
+            Self::Encoding(encoding) => f.write_str(encoding.name()),
+        }
+    }
+}
+
+/// tiktoken's encodings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoding {
+    /// GPT-4o and later.
+    O200kBase,
+    /// GPT-4 and GPT-3.5.
+    Cl100kBase,
+    /// Codex.
+    P50kBase,
+    /// GPT-3 and GPT-2.
+    R50kBase,
+}
+
+impl Encoding {
+    /// All of them, the newest first.
+    pub const ALL: [Self; 4] = [Self::O200kBase, Self::Cl100kBase, Self::P50kBase, Self::R50kBase];
+
+    /// Its name, as tiktoken has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::O200kBase => "o200k_base",
+            Self::Cl100kBase => "cl100k_base",
+            Self::P50kBase => "p50k_base",
+            Self::R50kBase => "r50k_base",
+        }
+    }
 }
 
 /// A secret, by the name of the environment variable that holds it. The value is read when it is
@@ -159,8 +210,10 @@ pub struct Traffic {
     pub schedule: Schedule,
     /// What is sent on top of that, in the scenario's order; none for users.
     pub spikes: Vec<Spike>,
-    /// How long prompts and answers are, where the schedule does not say.
+    /// How long prompts and answers are, where neither the schedule nor the corpus says.
     pub lengths: Lengths,
+    /// The file that prompts are taken from; where there is none, they are written.
+    pub corpus: Option<PathBuf>,
     /// Ask for streams.
     pub stream: bool,
     /// The limits a client keeps.

@@ -92,6 +92,12 @@ pub(super) struct Target {
     /// The API key, by the environment variable that holds it.
     #[schemars(example = json!({"env": "OPENAI_API_KEY"}))]
     pub(super) key: Option<Key>,
+    /// What its tokens are counted by: `o200k_base`, `cl100k_base`, `p50k_base` or `r50k_base` of
+    /// tiktoken, or `words` (a word, a number and a mark are a token each, as simulated nodes count). When
+    /// it is left out: that of the model where tiktoken knows its name, `words` where all nodes are
+    /// simulated, and `o200k_base` otherwise.
+    #[schemars(example = &"o200k_base")]
+    pub(super) tokenizer: Option<Placed<String>>,
 }
 
 /// A secret, by the environment variable that holds it. Its value is written nowhere.
@@ -195,7 +201,7 @@ pub(super) struct Traffic {
     /// they are laid on as it is.
     #[schemars(example = json!([{"at": "30s", "for": "5s", "rate": "200/s"}]))]
     pub(super) spikes: Option<Placed<Vec<Placed<Spike>>>>,
-    /// With `arrivals`, `users` or `spikes`: how long prompts and answers are.
+    /// With `arrivals`, `users` or `spikes`: what is asked, and how long prompts and answers are.
     #[schemars(example = json!({"input": "lognormal(600, 400)", "output": 200}))]
     pub(super) prompts: Option<Placed<Prompts>>,
     /// Ask for streams; `true` when it is left out, except for embeddings, which are none.
@@ -219,7 +225,8 @@ pub(super) struct Trace {
     pub(super) speed: Option<Placed<f64>>,
 }
 
-/// How long prompts and answers are, in tokens: a number, or `lognormal(mean, standard deviation)`.
+/// What is asked: conversations of a corpus, or texts that are written. Lengths are in tokens: a number, or
+/// `lognormal(mean, standard deviation)`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "prompts")]
@@ -230,7 +237,8 @@ pub(super) struct Prompts {
     /// Tokens of an answer; 200 when it is left out.
     #[schemars(example = 200)]
     pub(super) output: Option<Placed<NumberOrText>>,
-    /// Not supported in this version.
+    /// Conversations to ask with: a JSONL file, one a line, of which each request takes one. Such prompts
+    /// have lengths of their own, so `input` has no place beside it.
     #[schemars(example = "corpora/chat.jsonl")]
     pub(super) corpus: Option<Placed<String>>,
 }

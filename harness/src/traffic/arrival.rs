@@ -10,13 +10,13 @@ use std::time::Duration;
 use super::TrafficError;
 use super::azure::AzureTrace;
 use super::conversation::Prompt;
-use super::prompt::{draw_lengths, prompt_of};
+use super::prompt::{Prompts, Shape};
 use super::rescaled::Rescaled;
 use super::spikes::Spikes;
 use super::users;
 use crate::clock::Nanos;
 use crate::name::RequestId;
-use crate::scenario::plan::{Lengths, Plan, Schedule};
+use crate::scenario::plan::{Plan, Schedule};
 
 /// A second, in nanoseconds.
 const SECOND: u64 = 1_000_000_000;
@@ -37,8 +37,7 @@ pub struct Arrival {
 /// The arrivals of a run, made as they are asked for. Ends after an error.
 #[derive(Debug)]
 pub struct Arrivals {
-    seed: u64,
-    lengths: Lengths,
+    prompts: Prompts,
     times: Times,
     next: u64,
 }
@@ -49,7 +48,7 @@ pub struct Arrivals {
 /// is a closed loop; a bad row, or a trace that is too short, is found when it is reached (and by
 /// [`survey`] beforehand).
 pub fn arrivals(plan: &Plan) -> Result<Arrivals, TrafficError> {
-    Ok(Arrivals { seed: plan.seed, lengths: plan.traffic.lengths, times: Times::of(plan)?, next: 0 })
+    Ok(Arrivals { prompts: Prompts::of(plan)?, times: Times::of(plan)?, next: 0 })
 }
 
 impl Iterator for Arrivals {
@@ -62,8 +61,14 @@ impl Iterator for Arrivals {
         };
         let id = RequestId(self.next);
         self.next += 1;
-        let (input, output_tokens) = slot.tokens.unwrap_or_else(|| draw_lengths(self.seed, id, self.lengths));
-        Some(Ok(Arrival { id, at: slot.at, prompt: prompt_of(self.seed, id, input), output_tokens }))
+        let made = match slot.tokens {
+            None => self.prompts.draw(id),
+            Some((tokens, output)) => {
+                let shape = Shape { tokens, ..Shape::default() };
+                self.prompts.shaped(id, shape).map(|prompt| (prompt, output))
+            }
+        };
+        Some(made.map(|(prompt, output_tokens)| Arrival { id, at: slot.at, prompt, output_tokens }))
     }
 }
 
@@ -98,8 +103,9 @@ impl Survey {
 }
 
 /// Walks the whole schedule of `plan` once, without making prompts: counts arrivals, and finds every
-/// mistake in the part of the trace that the run will read.
+/// mistake in the part of the trace that the run will read, and in what prompts are made of.
 pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
+    Prompts::of(plan)?;
     let mut per_phase = vec![0; plan.phases.len()];
     let mut busiest = per_phase.clone();
     if let Schedule::Users(users) = &plan.traffic.schedule {

@@ -20,6 +20,10 @@ pub(super) enum Purpose {
     Lengths,
     /// Words of a request's prompt.
     Words,
+    /// Words of a block that prompts share.
+    Blocks,
+    /// Which line of a corpus a request takes.
+    Corpus,
 }
 
 /// The stream of `purpose` for `item` (a request, a spike or a user, or 0 where the run has only one).
@@ -31,6 +35,8 @@ pub(super) fn stream(seed: u64, purpose: Purpose, item: u64) -> ChaCha8Rng {
         Purpose::Thinking => *b"thinking",
         Purpose::Lengths => *b"lengths.",
         Purpose::Words => *b"words...",
+        Purpose::Blocks => *b"blocks..",
+        Purpose::Corpus => *b"corpus..",
     };
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());

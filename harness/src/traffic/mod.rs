@@ -7,9 +7,11 @@
 mod arrival;
 mod azure;
 mod conversation;
+mod corpus;
 mod dialogue;
 mod draw;
 mod prompt;
+mod prose;
 mod rate;
 mod rescaled;
 mod spikes;
@@ -24,8 +26,9 @@ use std::time::Duration;
 pub use arrival::{Arrival, Arrivals, Basis, Survey, arrivals, survey};
 pub use azure::{AzureTrace, Row};
 pub use conversation::{Conversation, Expect, Message, NoQuestion, Prompt, Role, Tool, ToolCall};
+pub use corpus::corpus_schema_text;
 pub use dialogue::Dialogue;
-pub use prompt::{MAX_TOKENS, prompt, prompt_of};
+pub use prompt::{MAX_TOKENS, Prompts, Shape};
 pub use users::{Stay, Thinking, most_users, stays};
 
 /// Why there is no traffic.
@@ -79,6 +82,34 @@ pub enum TrafficError {
     Gaps {
         /// The coefficient of variation.
         cv: f64,
+    },
+    /// The tokenizer can't be had, or no prompts be written for it.
+    #[error(transparent)]
+    Tokenizer(#[from] crate::tokens::TokenizerError),
+    /// The corpus could not be opened or read.
+    #[error("cannot read the corpus {}: {source}; paths are relative to the scenario's file", path.display())]
+    UnreadableCorpus {
+        /// The corpus.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Lines of the corpus are no conversations.
+    #[error(
+        "the corpus {} has bad lines (scenarios/corpora/README.md says what a line is):{mistakes}",
+        path.display()
+    )]
+    Corpus {
+        /// The corpus.
+        path: PathBuf,
+        /// Each on a line of its own: the number of the line in the file, from 1, and what is wrong.
+        mistakes: String,
+    },
+    /// The corpus has no lines.
+    #[error("the corpus {} has no lines; each is a conversation to ask with", path.display())]
+    EmptyCorpus {
+        /// The corpus.
+        path: PathBuf,
     },
     /// Closed-loop users have no schedule: each sends when its last answer came.
     #[error("closed-loop users have no arrival schedule; run them with the closed loop")]

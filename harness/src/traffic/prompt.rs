@@ -1,57 +1,159 @@
-//! Synthetic prompts: text of a given length in tokens, unique in the run.
+//! Prompts: taken from a corpus, or written to an exact length in tokens; unique in the run.
 //!
-//! A prompt is words of [`crate::words`], one token each, and ends with the request's tag
-//! ([`correlation::tag`]), by which a proxy can tell the request when a gateway drops its header.
+//! What is written is the blocks that its trace names, which it shares with the prompts that name them too, then
+//! prose of its own, and last the request's tag ([`correlation::tag`]), by which a proxy can tell the
+//! request when a gateway drops its header. So what is shared is a prefix, and caches of prefixes work as
+//! they do in production. The blocks' lengths are those of the trace; where the tag does not fit behind
+//! the last of them, it takes the place of that one's end.
 
-use rand_chacha::rand_core::Rng as _;
+use std::sync::Arc;
+
 use rand_distr::{Distribution as _, StandardNormal};
 
+use super::TrafficError;
 use super::conversation::Prompt;
+use super::corpus::Corpus;
 use super::draw::{Purpose, stream};
+use super::prose::{Vocabulary, write};
 use crate::correlation;
 use crate::name::RequestId;
-use crate::scenario::plan::{Length, Lengths};
-use crate::words::WORDS;
+use crate::scenario::plan::{Length, Lengths, Plan};
+use crate::tokens::Tokenizer;
 
 /// The longest prompt and the longest answer: the largest context window of any model known.
 pub const MAX_TOKENS: u32 = 10_000_000;
 
-/// What a tag is counted as. Tokenizers split its hexadecimal digits as they fall, so that it is in
-/// truth 8 to 16 tokens; the server's own `usage` says exactly.
-const TAG_TOKENS: u32 = 10;
-/// A word and the space after it, for the size of the buffer.
-const BYTES_PER_WORD: usize = 6;
+/// A word and the space before it, for the size of the buffer.
+const BYTES_PER_TOKEN: usize = 6;
+/// For a tokenizer whose counts don't add up, a text is written again until it has the right length, so
+/// often at most.
+const TRIES: u32 = 8;
 
-/// The prompt of request `id` and the tokens of its answer, both of a length drawn from `lengths`.
-pub fn prompt(seed: u64, id: RequestId, lengths: Lengths) -> (Prompt, u32) {
-    let (input, output) = draw_lengths(seed, id, lengths);
-    (prompt_of(seed, id, input), output)
+/// What a prompt is to be like.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shape<'a> {
+    /// Its tokens.
+    pub tokens: u32,
+    /// The blocks that it begins with, in order.
+    pub blocks: &'a [u64],
+    /// Tokens of each block.
+    pub block_tokens: u32,
 }
 
-/// The prompt of request `id`, `input_tokens` long within a few; it is never shorter than its tag,
-/// whatever was asked for. Plain ASCII that JSON need not escape.
-pub fn prompt_of(seed: u64, id: RequestId, input_tokens: u32) -> Prompt {
-    let tag = correlation::tag(seed, id);
-    let words = input_tokens.min(MAX_TOKENS).saturating_sub(TAG_TOKENS) as usize;
-    let mut text = String::with_capacity(words * BYTES_PER_WORD + tag.len());
-    let mut random = stream(seed, Purpose::Words, id.0);
-    let mut bytes = [0; 256];
-    let mut left = words;
-    while left > 0 {
-        let take = left.min(bytes.len());
-        random.fill_bytes(&mut bytes[..take]);
-        for &byte in &bytes[..take] {
-            text.push_str(WORDS[usize::from(byte)]);
-            text.push(' ');
-        }
-        left -= take;
+/// Makes the prompts of a run.
+#[derive(Debug)]
+pub struct Prompts {
+    seed: u64,
+    lengths: Lengths,
+    tokenizer: Arc<Tokenizer>,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Written(Arc<Vocabulary>),
+    Corpus(Arc<Corpus>),
+}
+
+impl Prompts {
+    /// The prompts of `plan`. Loads its tokenizer, which takes tenths of a second the first time, and reads
+    /// its corpus through.
+    pub fn of(plan: &Plan) -> Result<Self, TrafficError> {
+        let tokenizer = &plan.target.tokenizer;
+        let source = match &plan.traffic.corpus {
+            Some(path) => Source::Corpus(Corpus::load(path)?),
+            None => Source::Written(Vocabulary::load(tokenizer)?),
+        };
+        let tokenizer = Tokenizer::load(tokenizer)?;
+        Ok(Self { seed: plan.seed, lengths: plan.traffic.lengths, tokenizer, source })
     }
-    text.push_str(&tag);
-    Prompt::question_alone(text, input_tokens)
+
+    /// The prompt of request `id` and the tokens of its answer: from the corpus, or of lengths drawn.
+    pub fn draw(&self, id: RequestId) -> Result<(Prompt, u32), TrafficError> {
+        let (tokens, drawn) = self.lengths(id);
+        match &self.source {
+            Source::Written(vocabulary) => {
+                Ok((self.written(id, Shape { tokens, ..Shape::default() }, vocabulary), drawn))
+            }
+            Source::Corpus(corpus) => {
+                let (prompt, output) = corpus.prompt(self.seed, id, &self.tokenizer)?;
+                Ok((prompt, output.unwrap_or(drawn)))
+            }
+        }
+    }
+
+    /// The prompt of request `id`, of this shape; a corpus has shapes of its own.
+    pub fn shaped(&self, id: RequestId, shape: Shape<'_>) -> Result<Prompt, TrafficError> {
+        match &self.source {
+            Source::Written(vocabulary) => Ok(self.written(id, shape, vocabulary)),
+            Source::Corpus(_) => Ok(self.draw(id)?.0),
+        }
+    }
+
+    /// Tokens of the prompt and of the answer of request `id`, each from 1 to [`MAX_TOKENS`].
+    pub fn lengths(&self, id: RequestId) -> (u32, u32) {
+        draw_lengths(self.seed, id, self.lengths)
+    }
+
+    /// A prompt of this shape, of so many tokens exactly; or, where it is asked to be shorter, of its tag's.
+    /// Plain ASCII that JSON need not escape.
+    fn written(&self, id: RequestId, shape: Shape<'_>, vocabulary: &Vocabulary) -> Prompt {
+        let tag = format!(" {}", correlation::tag(self.seed, id));
+        // In a frame, since its first token has a word or a mark before it.
+        let tag_tokens = self.tokenizer.count(&format!("The{tag}")).saturating_sub(1);
+        let tokens = shape.tokens.min(MAX_TOKENS) as usize;
+        let Some(body) = tokens.checked_sub(tag_tokens).filter(|body| *body > 0) else {
+            let text = tag.trim_start();
+            return Prompt::question_alone(text, self.tokenizer.count(text) as u32);
+        };
+        let write = |body| self.text(id, shape, vocabulary, body, &tag);
+        if vocabulary.adds_up {
+            return Prompt::question_alone(write(body), tokens as u32);
+        }
+        let (text, tokens) = self.counted(tokens, body, write);
+        Prompt::question_alone(text, tokens as u32)
+    }
+
+    /// Writes until the text has the right length, or nearly; and says what it has.
+    fn counted(&self, tokens: usize, mut body: usize, write: impl Fn(usize) -> String) -> (String, usize) {
+        let mut text = write(body);
+        let mut got = self.tokenizer.count(&text);
+        for _ in 1..TRIES {
+            if got == tokens {
+                break;
+            }
+            body = (body + tokens).saturating_sub(got).max(1);
+            text = write(body);
+            got = self.tokenizer.count(&text);
+        }
+        (text, got)
+    }
+
+    /// Blocks and prose of `body` tokens, and the tag.
+    fn text(
+        &self,
+        id: RequestId,
+        shape: Shape<'_>,
+        vocabulary: &Vocabulary,
+        body: usize,
+        tag: &str,
+    ) -> String {
+        let mut text = String::with_capacity(body * BYTES_PER_TOKEN + tag.len());
+        let block_tokens = shape.block_tokens as usize;
+        let mut left = body;
+        for &block in shape.blocks {
+            let random = stream(self.seed, Purpose::Blocks, block);
+            write(&mut text, vocabulary.block(block, random, block_tokens).take(left));
+            left = left.saturating_sub(block_tokens);
+        }
+        write(&mut text, vocabulary.prose(stream(self.seed, Purpose::Words, id.0), left));
+        text.push_str(tag);
+        text
+    }
 }
 
 /// Tokens of the prompt and of the answer of request `id`, each from 1 to [`MAX_TOKENS`].
-pub(super) fn draw_lengths(seed: u64, id: RequestId, lengths: Lengths) -> (u32, u32) {
+fn draw_lengths(seed: u64, id: RequestId, lengths: Lengths) -> (u32, u32) {
     let mut random = stream(seed, Purpose::Lengths, id.0);
     // Both normals are drawn always, so that a fixed prompt length does not shift the answer's.
     let (input, output) = (StandardNormal.sample(&mut random), StandardNormal.sample(&mut random));
@@ -77,28 +179,66 @@ mod tests {
 
     use super::*;
 
+    use crate::scenario::plan::{self, Encoding};
+
+    const LENGTHS: Lengths =
+        Lengths { input: Length::Fixed(50), output: Length::Lognormal { mean: 90.0, sd: 40.0 } };
+    const O200K: plan::Tokenizer = plan::Tokenizer::Encoding(Encoding::O200kBase);
+
+    fn prompts(seed: u64, tokenizer: &plan::Tokenizer) -> Prompts {
+        let source = Source::Written(Vocabulary::load(tokenizer).expect("fit"));
+        Prompts { seed, lengths: LENGTHS, tokenizer: Tokenizer::load(tokenizer).expect("loads"), source }
+    }
+
+    fn write(prompts: &Prompts, id: u64, shape: Shape<'_>) -> Prompt {
+        prompts.shaped(RequestId(id), shape).expect("written")
+    }
+
+    fn all() -> Vec<plan::Tokenizer> {
+        let encodings = [Encoding::O200kBase, Encoding::Cl100kBase, Encoding::P50kBase, Encoding::R50kBase];
+        encodings.map(plan::Tokenizer::Encoding).into_iter().chain([plan::Tokenizer::Words]).collect()
+    }
+
+    fn of(tokens: u32) -> Shape<'static> {
+        Shape { tokens, ..Shape::default() }
+    }
+
     #[test]
-    fn a_prompt_has_about_the_tokens_it_was_asked_for() {
-        let tokenizer = tiktoken_rs::o200k_base_singleton();
-        for (seed, id) in [(7, 0), (7, 300), (0, 9_999_999), (u64::MAX, 12_345)] {
-            for asked in [40, 1_155, 5_000] {
-                let prompt = prompt_of(seed, RequestId(id), asked);
-                let text = prompt.question();
-                let got = tokenizer.encode_ordinary(text).len();
-                assert!(got.abs_diff(asked as usize) <= 16, "asked {asked}, got {got}: {text:.80}");
-            }
+    fn every_tokenizer_adds_up_and_a_long_prompt_is_exact() {
+        for tokenizer in all() {
+            let prompts = prompts(7, &tokenizer);
+            assert!(Vocabulary::load(&tokenizer).is_ok_and(|found| found.adds_up), "{tokenizer}");
+            let prompt = write(&prompts, 9_999, of(120_000));
+            let got = Tokenizer::load(&tokenizer).expect("loads").count(prompt.question());
+            assert_eq!((prompt.input_tokens, got), (120_000, 120_000), "{tokenizer}");
         }
     }
 
     #[test]
+    fn a_prompt_reads_like_sentences() {
+        let prompt = write(&prompts(7, &O200K), 3, of(60));
+        insta::assert_snapshot!(prompt.question(), @"Its primary right quite answered his line of another dark word, because that project examined his office around the normal control because one station. His bill checked that day, but that condition removed that standard rate. Our man followed their game. That direct player expected the. (ref sq-7-3)");
+    }
+
+    #[test]
     fn a_prompt_is_fixed_by_seed_and_id_and_can_be_told() {
-        let lengths =
-            Lengths { input: Length::Fixed(50), output: Length::Lognormal { mean: 90.0, sd: 40.0 } };
-        let (first, output) = prompt(7, RequestId(3), lengths);
-        assert_eq!(prompt(7, RequestId(3), lengths), (first.clone(), output));
-        assert_ne!(prompt(7, RequestId(4), lengths).0.question(), first.question());
-        assert_ne!(prompt(8, RequestId(3), lengths).0.question(), first.question());
+        let prompts = |seed| prompts(seed, &O200K);
+        let draw = |seed, id| prompts(seed).draw(RequestId(id)).expect("written");
+        let (first, output) = draw(7, 3);
+        assert_eq!(draw(7, 3), (first.clone(), output));
+        assert_ne!(draw(7, 4).0.question(), first.question());
+        assert_ne!(draw(8, 3).0.question(), first.question());
         assert_eq!(correlation::find_tag(7, first.question().as_bytes()), Some(RequestId(3)));
+    }
+
+    #[test]
+    fn what_is_shorter_than_its_tag_is_its_tag() {
+        let prompt = write(&prompts(7, &O200K), 3, of(1));
+        assert_eq!(prompt.question(), "(ref sq-7-3)");
+        assert_eq!(
+            prompt.input_tokens as usize,
+            Tokenizer::load(&O200K).expect("loads").count("(ref sq-7-3)")
+        );
     }
 
     #[test]
@@ -115,11 +255,45 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_length_gives_a_prompt_with_its_tag(
-            seed: u64, id: u64, asked in 0_u32..3_000, mean in 0.1_f64..1e12, sd in 0.0_f64..1e12,
+        fn any_length_is_exact_by_the_tokenizer_itself(
+            seed: u64, id: u64, which in 0_usize..5, tokens in 1_u32..2_000, blocks in prop::collection::vec(0_u64..400_000, 0..5),
         ) {
-            let prompt = prompt_of(seed, RequestId(id), asked);
+            let tokenizer = &all()[which];
+            let shape = Shape { tokens, blocks: &blocks, block_tokens: 512 };
+            let prompt = write(&prompts(seed, tokenizer), id, shape);
+            let got = Tokenizer::load(tokenizer).expect("loads").count(prompt.question());
+            prop_assert_eq!(got, prompt.input_tokens as usize);
+            prop_assert!(got == tokens as usize || tokens < 40 && prompt.question().starts_with('('));
             prop_assert_eq!(correlation::find_tag(seed, prompt.question().as_bytes()), Some(RequestId(id)));
+        }
+
+        #[test]
+        fn rows_that_share_k_blocks_share_so_many_tokens_and_the_same_bytes(
+            shared in prop::collection::vec(0_u64..200_000, 0..6),
+            one in prop::collection::vec(0_u64..200_000, 1..4),
+            other in prop::collection::vec(200_000_u64..400_000, 1..4),
+            which in 0_usize..5, ends in (20_u32..=512, 20_u32..=512),
+        ) {
+            let tokenizer = &all()[which];
+            let prompts = prompts(7, tokenizer);
+            let asked = |id, rest: &[u64], end: u32| {
+                let blocks: Vec<u64> = shared.iter().chain(rest).copied().collect();
+                let tokens = (blocks.len() as u32 - 1) * 512 + end;
+                write(&prompts, id, Shape { tokens, blocks: &blocks, block_tokens: 512 })
+            };
+            let (one, other) = (asked(1, &one, ends.0), asked(2, &other, ends.1));
+            let tokenizer = Tokenizer::load(tokenizer).expect("loads");
+            let (a, b) = (tokenizer.encode(one.question()), tokenizer.encode(other.question()));
+            let common = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
+            // The next blocks have names of four tokens, which differ in at least one; or a tag is there.
+            let blocks = shared.len() * 512;
+            prop_assert!((blocks..blocks + 4).contains(&common), "{} for {}", common, blocks);
+            let bytes = one.question().bytes().zip(other.question().bytes()).take_while(|(a, b)| a == b).count();
+            prop_assert!(tokenizer.count(&one.question()[..bytes]) >= blocks);
+        }
+
+        #[test]
+        fn any_length_that_is_drawn_is_one(seed: u64, id: u64, mean in 0.1_f64..1e12, sd in 0.0_f64..1e12) {
             let length = Length::Lognormal { mean, sd };
             let (input, output) = draw_lengths(seed, RequestId(id), Lengths { input: length, output: length });
             prop_assert!((1..=MAX_TOKENS).contains(&input) && (1..=MAX_TOKENS).contains(&output));

@@ -5,6 +5,7 @@
 //! anything that was judged failed; it passes only when all that was judged passed. What is not checked
 //! has no say. The verdict is computed from the ledgers on disk, so that it can be repeated from them.
 
+mod answers;
 mod failover;
 mod invariants;
 mod losses;
@@ -91,6 +92,7 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
         invariants,
         faults: evidence.faults,
         fault_log_digest: recorded.fault_log_digest.clone(),
+        answers: answers::found(plan, facts),
         client: Client {
             dispatch_lag_us: evidence.lag,
             saturated: evidence.saturated.is_some(),

@@ -204,6 +204,20 @@ pub(super) fn counts(report: &Report) -> Markup {
     section("counts", "Outcomes", &content)
 }
 
+/// What was found out of the answers' texts, where there is something to say.
+pub(super) fn answers(report: &Report) -> Markup {
+    let said = format::answers(&report.answers);
+    if said.is_empty() {
+        return html! {};
+    }
+    let content = html! {
+        @for text in &said {
+            p.lead { (text) "." }
+        }
+    };
+    section("answers", "Answers", &content)
+}
+
 /// The load generator itself.
 pub(super) fn client(report: &Report) -> Markup {
     let client = &report.client;

@@ -2,8 +2,8 @@
 //! back at 31 s, while `b` is slow and answers errors. Its figures follow from simple formulas.
 
 use squall_report::{
-    Check, Client, Clock, Cohort, Counter, Counts, Curve, Failover, Fault, Invariant, Lag, Latency, Metric,
-    Node, NodeState, Percentiles, Phase, Point, Report, SCHEMA, ScenarioInfo, Slice, Slo, Verdict,
+    Answers, Check, Client, Clock, Cohort, Counter, Counts, Curve, Failover, Fault, Invariant, Lag, Latency,
+    Metric, Node, NodeState, Percentiles, Phase, Point, Report, SCHEMA, ScenarioInfo, Slice, Slo, Verdict,
 };
 
 const DIED: u32 = 22;
@@ -35,6 +35,7 @@ pub(crate) fn pass() -> Report {
         invariants: invariants(),
         faults: faults(),
         fault_log_digest: "9f".repeat(32),
+        answers: Answers { tokenizer: "o200k_base".into(), ..Answers::default() },
         client: Client {
             dispatch_lag_us: Lag { p50: 38.0, p99: 212.0, max: 1_840.0 },
             saturated: false,

@@ -2,7 +2,7 @@
 //! `INSTA_UPDATE=always cargo test -p squall-report`.
 
 use insta::assert_snapshot;
-use squall_report::{Report, Verdict, write_junit, write_markdown, write_terminal};
+use squall_report::{Answers, Report, Verdict, write_junit, write_markdown, write_terminal};
 
 use crate::sample;
 
@@ -125,4 +125,24 @@ fn junit_is_shaped_as_jenkins_reads_it() {
             }
         }
     }
+}
+
+#[test]
+fn answers_are_spoken_of_where_counts_differ_or_quality_is_known() {
+    let mut report = sample::pass();
+    assert!(!plain(&terminal(&report, 120)).contains("Answers"));
+    report.answers = Answers {
+        tokenizer: "o200k_base".into(),
+        compared: 40,
+        differing: 12,
+        usage_tokens: 5_120,
+        counted_tokens: 5_200,
+        without_usage: 0,
+        judged: 90,
+        right: 81,
+    };
+    let shown = plain(&terminal(&report, 300));
+    assert!(shown.contains("81 of 90 answers are as their corpus expects"), "{shown}");
+    assert!(shown.contains("12 of 40 answers of which both are known"), "{shown}");
+    assert!(markdown(&report).contains("81 of 90 answers"));
 }

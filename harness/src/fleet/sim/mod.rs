@@ -3,7 +3,7 @@
 //! It behaves like an inference server where a harness can tell: slots, a queue, a prefill that grows
 //! with the prompt, decode steps that a fuller batch slows down, a cold start, refusals, metrics under
 //! vLLM's names. What it says is fixed by the last user message ([`crate::answer`]), the same on every
-//! node. Its tokenizer counts words: a prompt has as many tokens as words.
+//! node. Its tokenizer counts words and marks ([`crate::tokens::words`]).
 //!
 //! Streams begin with their first token: the head goes out at once, what comes before content (a role-only
 //! chunk, `message_start`) with the first content.

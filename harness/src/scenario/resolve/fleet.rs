@@ -6,11 +6,14 @@ use reqwest::Url;
 
 use super::super::diagnostic::Diagnostic;
 use super::super::place::{Placed, Span};
-use super::super::plan::{Api, Command, Entry, Key, NodeKind, NodePlan, RouterPolicy, SimSpec, Target};
+use super::super::plan::{
+    Api, Command, Encoding, Entry, Key, NodeKind, NodePlan, RouterPolicy, SimSpec, Target, Tokenizer,
+};
 use super::super::raw::{self, DurationText};
 use super::super::suggest::{list, nearest};
 use super::{Resolver, Zero};
 use crate::name::NodeName;
+use crate::tokens::encoding_of;
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const TTFT: Duration = Duration::from_millis(60);
@@ -121,7 +124,27 @@ impl Resolver {
             );
         }
         let entry = self.entry(raw, nodes);
-        Target { api, model, entry, key }
+        let tokenizer = self.tokenizer(raw.tokenizer.as_ref(), &model, nodes);
+        Target { api, model, entry, key, tokenizer }
+    }
+
+    fn tokenizer(&mut self, raw: Option<&Placed<String>>, model: &str, nodes: &[NodePlan]) -> Tokenizer {
+        let all_simulated = || nodes.iter().all(|node| matches!(node.kind, NodeKind::Sim(_)));
+        let Some(name) = raw else {
+            return match encoding_of(model) {
+                Some(encoding) => Tokenizer::Encoding(encoding),
+                None if !nodes.is_empty() && all_simulated() => Tokenizer::Words,
+                None => Tokenizer::Encoding(Encoding::O200kBase),
+            };
+        };
+        let known: Vec<Tokenizer> =
+            Encoding::ALL.into_iter().map(Tokenizer::Encoding).chain([Tokenizer::Words]).collect();
+        if let Some(tokenizer) = known.into_iter().find(|known| known.to_string() == name.value) {
+            return tokenizer;
+        }
+        let names: Vec<&str> = Encoding::ALL.iter().map(|known| known.name()).chain(["words"]).collect();
+        self.find("tokenizer", name, &name.span, &names);
+        Tokenizer::Words
     }
 
     fn entry(&mut self, raw: &raw::Target, nodes: &[NodePlan]) -> Entry {

@@ -1,5 +1,6 @@
 //! The load.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::diagnostic::Diagnostic;
@@ -38,6 +39,7 @@ impl Resolver {
             schedule: self.schedule(raw, end),
             spikes: self.spikes(raw, end),
             lengths: self.lengths(raw.prompts.as_ref()),
+            corpus: self.corpus(raw.prompts.as_ref()),
             stream: self.stream(raw.stream.as_ref(), api),
             limits: self.limits(raw.limits.as_ref()),
         }
@@ -69,16 +71,22 @@ impl Resolver {
         }
     }
 
-    fn lengths(&mut self, raw: Option<&Placed<raw::Prompts>>) -> Lengths {
-        if let Some(corpus) = raw.and_then(|prompts| prompts.corpus.as_ref()) {
+    fn corpus(&mut self, raw: Option<&Placed<raw::Prompts>>) -> Option<PathBuf> {
+        let prompts = raw?;
+        let corpus = prompts.corpus.as_ref()?;
+        if let Some(input) = &prompts.input {
             self.mistake(
-                Diagnostic::new("a `corpus` of prompts is not supported in this version")
-                    .at(&corpus.span, "not supported")
-                    .help(
-                        "give lengths instead: `prompts = { input = \"lognormal(600, 400)\", output = 200 }`",
-                    ),
+                Diagnostic::new(
+                    "a `corpus` has prompts of their own length, so `input` would count for nothing",
+                )
+                .at(&input.span, "take this away")
+                .help("`output` stays: it is the length of answers where the corpus does not say"),
             );
         }
+        Some(self.file("corpus", corpus, &corpus.span))
+    }
+
+    fn lengths(&mut self, raw: Option<&Placed<raw::Prompts>>) -> Lengths {
         Lengths {
             input: self.length("input", raw.and_then(|prompts| prompts.input.as_ref()), INPUT),
             output: self.length("output", raw.and_then(|prompts| prompts.output.as_ref()), OUTPUT),

@@ -4,7 +4,9 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::*;
-use crate::scenario::plan::{Api, Crowd, Entry, Length, Limits, Phase, Spike, Target, Think, Traffic, Users};
+use crate::scenario::plan::{
+    Api, Crowd, Entry, Length, Lengths, Limits, Phase, Spike, Target, Think, Traffic, Users,
+};
 
 pub(in crate::traffic) fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) -> Plan {
     let mut start = Nanos::ZERO;
@@ -27,12 +29,14 @@ pub(in crate::traffic) fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) 
             model: "sim".into(),
             entry: Entry::Url("http://127.0.0.1:1/v1".into()),
             key: None,
+            tokenizer: crate::scenario::plan::Tokenizer::Words,
         },
         nodes: Vec::new(),
         traffic: Traffic {
             schedule,
             spikes: Vec::new(),
             lengths: Lengths { input: Length::Fixed(20), output: Length::Lognormal { mean: 50.0, sd: 30.0 } },
+            corpus: None,
             stream: true,
             limits: Limits {
                 in_flight: 10,

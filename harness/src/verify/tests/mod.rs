@@ -203,6 +203,9 @@ fn request(id: u64, sent: Nanos, node: u16) -> RequestFact {
         content: Content::Whole,
         marker: true,
         genuine_marker: true,
+        usage_tokens: None,
+        counted_tokens: None,
+        right: None,
         clean_end: true,
     }
 }
@@ -282,12 +285,14 @@ fn plan() -> Plan {
             model: "sim".into(),
             entry: Entry::Router(RouterPolicy { failover: true }),
             key: None,
+            tokenizer: crate::scenario::plan::Tokenizer::Words,
         },
         nodes: vec![node("a"), node("b"), node("c")],
         traffic: Traffic {
             schedule: Schedule::constant(20.0),
             spikes: Vec::new(),
             lengths: Lengths { input: Length::Fixed(1), output: Length::Fixed(44) },
+            corpus: None,
             stream: true,
             limits: Limits { in_flight: 100, connect: limit, first_token: limit, idle: limit, total: limit },
         },

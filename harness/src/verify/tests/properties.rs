@@ -65,6 +65,9 @@ fn any_request() -> impl Strategy<Value = RequestFact> {
         content: what.1,
         marker: what.2[0],
         genuine_marker: what.2[1],
+        usage_tokens: None,
+        counted_tokens: None,
+        right: None,
         clean_end: what.2[2],
     })
 }

@@ -200,3 +200,21 @@ fn too_few_samples_are_said_to_be_too_few() {
         ["`four nines`, success >= 99.99% during steady: 400 samples can't prove it, 29956 could"]
     );
 }
+
+#[test]
+fn what_was_found_out_of_answers_is_added_up_over_those_that_are_whole() {
+    let mut scene = Scene::sound();
+    let before = scene.judge().answers;
+    assert_eq!((before.compared, before.judged), (0, 0));
+    scene.retell(|request, _| {
+        let third = request.id.0 % 3;
+        (request.usage_tokens, request.counted_tokens) = (Some(44), (third == 0).then_some(40));
+        request.right = Some(third == 1);
+    });
+    let report = scene.judge();
+    let answers = report.answers;
+    assert_eq!(answers.judged, report.counts.ok);
+    assert!(answers.compared > 0 && answers.differing == answers.compared && answers.without_usage == 0);
+    assert_eq!(answers.usage_tokens * 40, answers.counted_tokens * 44);
+    assert!(answers.right * 3 >= answers.judged - 3 && answers.right < answers.judged);
+}

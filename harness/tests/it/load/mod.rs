@@ -1,5 +1,6 @@
 //! The load generator against small servers that misbehave in exactly one way each.
 
+mod answers;
 mod arrivals;
 mod content;
 mod limits;

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use squall::clock::Nanos;
-use squall::scenario::plan::{Entry, NodeKind, PluginRef, RouterPolicy};
+use squall::scenario::plan::{Encoding, Entry, NodeKind, PluginRef, RouterPolicy, Tokenizer};
 use squall::scenario::{digest, load, samples_for_a_pass};
 use squall::traffic;
 
@@ -34,6 +34,23 @@ fn the_good_scenario_has_a_plan_with_defaults() {
     assert_eq!(fault.plugin, PluginRef::BuiltIn("latency".into()));
     assert!((fault.share - 1.0).abs() < f64::EPSILON);
     assert_eq!(plan.slos[0].during, [0]);
+}
+
+#[test]
+fn a_tokenizer_is_the_models_or_the_simulated_nodes_or_a_stated_default() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("s.toml");
+    let tokenizer = |text: &str| {
+        fs::write(&path, text).expect("written");
+        load(&path, None).expect("no mistake").target.tokenizer
+    };
+    let simulated = with("url = \"http://127.0.0.1:8000\"", "sim = {}");
+    assert_eq!(tokenizer(&simulated), Tokenizer::Words);
+    assert_eq!(tokenizer(GOOD), Tokenizer::Encoding(Encoding::O200kBase));
+    let model = simulated.replace("model = \"sim\"", "model = \"gpt-4-turbo\"");
+    assert_eq!(tokenizer(&model), Tokenizer::Encoding(Encoding::Cl100kBase));
+    let chosen = simulated.replace("model = \"sim\"", "model = \"sim\"\ntokenizer = \"r50k_base\"");
+    assert_eq!(tokenizer(&chosen), Tokenizer::Encoding(Encoding::R50kBase));
 }
 
 #[test]

@@ -28,6 +28,30 @@ fn as_json(text: &str) -> Value {
 }
 
 #[test]
+fn the_committed_schema_of_corpora_is_the_readers_and_accepts_every_committed_line() {
+    let path = scenarios().join("schema/corpus.schema.json");
+    let text = squall::traffic::corpus_schema_text();
+    if std::env::var_os("SQUALL_UPDATE").is_some() {
+        fs::write(&path, &text).expect("written");
+    }
+    let committed = fs::read_to_string(&path).expect("scenarios/schema/corpus.schema.json");
+    assert!(committed == text, "the schema has changed: run `squall schema corpus > {}`", path.display());
+    let schema = serde_json::from_str(&text).expect("a schema is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    for corpus in ["chat", "triage", "fraud-review"] {
+        let lines =
+            fs::read_to_string(scenarios().join(format!("corpora/{corpus}.jsonl"))).expect("committed");
+        for line in lines.lines() {
+            let line = serde_json::from_str(line).expect("JSON");
+            assert!(validator.is_valid(&line), "{corpus}: {line}");
+        }
+    }
+    for bad in ["{}", r#"{"turns": []}"#, r#"{"turns": [{"user": "a"}], "promt": 1}"#] {
+        assert!(!validator.is_valid(&serde_json::from_str(bad).expect("JSON")), "{bad}");
+    }
+}
+
+#[test]
 fn schema_and_parser_accept_every_committed_scenario() {
     let validator = jsonschema::validator_for(schema().as_value()).expect("a schema");
     let mut seen = 0;

@@ -32,7 +32,7 @@ pub(super) struct Job {
     /// Tokens of the answer, at least one; for an embedding, one step of work.
     pub(super) tokens: u32,
     pub(super) finish: Finish,
-    /// Words of all messages: the node's tokenizer counts words.
+    /// Words and marks of all messages, as the node's tokenizer counts.
     pub(super) prompt_tokens: u32,
     pub(super) stream: bool,
     pub(super) include_usage: bool,
@@ -149,7 +149,7 @@ fn conversation<'a>(messages: Vec<Message<'a>>, field: &str) -> Result<(Cow<'a, 
 }
 
 fn count_words(text: &str) -> usize {
-    text.split_whitespace().count()
+    crate::tokens::words::count(text)
 }
 
 #[cfg(test)]
@@ -167,36 +167,36 @@ mod tests {
                 Api::OpenaiChat,
                 r#""messages":[{"role":"user","content":"first"},{"role":"assistant","content":null,"tool_calls":[]},
                 {"role":"user","content":"say \"hi\" now"},{"role":"tool","content":"5"}]"#,
-                5,
+                7,
             ),
             (
                 Api::OpenaiChat,
                 r#""messages":[{"role":"user","content":[{"type":"text","text":"say \"hi\" now"}]}]"#,
-                3,
+                5,
             ),
-            (Api::OpenaiCompletions, r#""prompt":"say \"hi\" now""#, 3),
-            (Api::OpenaiCompletions, r#""prompt":["say \"hi\" now"]"#, 3),
-            (Api::OpenaiResponses, r#""input":"say \"hi\" now","instructions":"be kind""#, 5),
+            (Api::OpenaiCompletions, r#""prompt":"say \"hi\" now""#, 5),
+            (Api::OpenaiCompletions, r#""prompt":["say \"hi\" now"]"#, 5),
+            (Api::OpenaiResponses, r#""input":"say \"hi\" now","instructions":"be kind""#, 7),
             (
                 Api::OpenaiResponses,
                 r#""input":[{"role":"user","content":"first"},{"type":"function_call","name":"f"},
                 {"type":"message","role":"user","content":[{"type":"input_text","text":"say \"hi\" now"}]}]"#,
-                4,
+                6,
             ),
-            (Api::OpenaiEmbeddings, r#""input":"say \"hi\" now""#, 3),
-            (Api::OpenaiEmbeddings, r#""input":["say \"hi\" now"],"encoding_format":"float""#, 3),
+            (Api::OpenaiEmbeddings, r#""input":"say \"hi\" now""#, 5),
+            (Api::OpenaiEmbeddings, r#""input":["say \"hi\" now"],"encoding_format":"float""#, 5),
             (
                 Api::AnthropicMessages,
                 r#""max_tokens":5,"system":"be kind","messages":[{"role":"user","content":"say \"hi\" now"},
                 {"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{}}]},
                 {"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"5"}]}]"#,
-                5,
+                7,
             ),
             (
                 Api::AnthropicMessages,
                 r#""max_tokens":5,"system":[{"type":"text","text":"be kind"}],
                 "messages":[{"role":"user","content":[{"type":"text","text":"say \"hi\" now"}]}]"#,
-                5,
+                7,
             ),
         ];
         let answer = Answer::to("say \"hi\" now");

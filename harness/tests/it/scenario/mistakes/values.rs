@@ -87,6 +87,18 @@ fn objectives() {
 }
 
 #[test]
+fn a_tokenizer_or_a_corpus_that_is_none() {
+    let text = with("model = \"sim\"", "model = \"sim\"\ntokenizer = \"o200k\"");
+    let shown = mistakes(&text);
+    assert!(shown.contains("o200k_base") && shown.contains("s.toml:6:13"), "{shown}");
+    let arrivals = "arrivals = { poisson = \"40/s\" }";
+    let prompts = "prompts = { corpus = \"corpora/none.jsonl\", input = 5 }";
+    let shown = mistakes(&with(arrivals, &format!("{arrivals}\n{prompts}")));
+    assert!(shown.contains("the corpus corpora/none.jsonl can't be read"), "{shown}");
+    assert!(shown.contains("`input` would count for nothing"), "{shown}");
+}
+
+#[test]
 fn a_trace_that_is_not_there() {
     let text = with("arrivals = { poisson = \"40/s\" }", "trace = { path = \"traces/none.csv\", speed = 0 }");
     assert_snapshot!(mistakes(&text), @r#"
