@@ -13,6 +13,7 @@ mod markdown;
 mod model;
 mod terminal;
 
+pub use chart::{TracePicture, write_trace_svg};
 pub use files::{RenderError, write_all};
 pub use html::write_html;
 pub use json::{schema, schema_text, write_json};

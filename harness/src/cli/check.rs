@@ -172,6 +172,9 @@ impl<'a> Checked<'a> {
             warnings: Vec::new(),
         };
         checked.warnings = checked.warnings();
+        checked.warnings.extend(survey.skipped.first.as_ref().map(|first| {
+            format!("{} bad rows of the trace are left out; the first, {first}", survey.skipped.rows)
+        }));
         checked
     }
 

@@ -11,6 +11,7 @@ mod router;
 mod run;
 mod schema;
 mod sim;
+mod trace;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -35,6 +36,7 @@ enum Verb {
     Run(run::Args),
     Check(check::Args),
     Plugin(plugin::Args),
+    Trace(trace::Args),
     Schema(schema::Args),
     Sim(sim::Args),
     Router(router::Args),
@@ -50,6 +52,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Run(args) => run::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Plugin(args) => plugin::run(&args),
+        Verb::Trace(args) => trace::run(&args),
         Verb::Schema(args) => schema::run(&args),
         Verb::Sim(args) => sim::run(&args),
         Verb::Router(args) => router::run(&args),

@@ -20,13 +20,15 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
 use diagnostic::Diagnostic;
 pub use diagnostic::{Mistake, ScenarioError};
 pub use evidence::samples_for_a_pass;
-use plan::{Plan, PluginRef, Schedule};
+use plan::{Length, Plan, PluginRef, Schedule};
+use raw::NumberOrText;
 pub use schema::{schema, schema_text};
 
 /// No scenario is larger; whatever is, was given by mistake.
@@ -76,8 +78,8 @@ pub fn digest(plan: &Plan) -> String {
         }
     };
     let mut plan = plan.clone();
-    if let Schedule::Trace { path, .. } = &mut plan.traffic.schedule {
-        relative(path);
+    if let Schedule::Trace { trace, .. } = &mut plan.traffic.schedule {
+        relative(&mut trace.path);
     }
     if let Some(path) = &mut plan.traffic.corpus {
         relative(path);
@@ -93,4 +95,21 @@ pub fn digest(plan: &Plan) -> String {
         let _ = write!(hex, "{byte:02x}");
         hex
     })
+}
+
+/// Reads a duration as a scenario has it: `1m30s`. The error says what would be right.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    units::duration(text).map_err(|wrong| wrong.to_string())
+}
+
+/// Reads a rate as a scenario has it, in requests a second: `40/s`. The error says what would be right.
+pub fn rate(text: &str) -> Result<f64, String> {
+    units::rate(text).map_err(|wrong| wrong.to_string())
+}
+
+/// Reads a length in tokens as a scenario has it: `200`, `lognormal(600, 400)`. The error says what would
+/// be right.
+pub fn length(text: &str) -> Result<Length, String> {
+    let value = text.trim().parse().map_or_else(|_| NumberOrText::Text(text.into()), NumberOrText::Integer);
+    units::length(&value).map_err(|wrong| wrong.to_string())
 }

@@ -217,12 +217,49 @@ pub(super) struct Traffic {
 #[serde(deny_unknown_fields)]
 #[schemars(title = "trace")]
 pub(super) struct Trace {
-    /// The trace's file: Azure's LLM inference traces, as CSV.
+    /// The trace's file, plain or compressed (`.gz`, `.zst`): Azure's or BurstGPT's CSV, Mooncake's
+    /// JSONL, OpenAI's batch JSONL, or Squall's own JSONL.
     #[schemars(example = "traces/azure_llm_2023_conv.csv")]
     pub(super) path: Placed<String>,
+    /// Its format; found by its first line when it is left out.
+    #[schemars(example = &"mooncake")]
+    pub(super) format: Option<TraceFormat>,
     /// How many times as fast as it was recorded; 1 when it is left out.
     #[schemars(example = 4.0)]
     pub(super) speed: Option<Placed<f64>>,
+    /// Spread times that were rounded when they were recorded, within their rounding: `true` finds it,
+    /// a duration says it. Fixed by the seed; `false` when it is left out.
+    #[schemars(example = true, example = "1s")]
+    pub(super) spread: Option<Placed<FlagOrText>>,
+    /// What becomes of a row that is not what the format says; `refuse` when it is left out.
+    #[schemars(example = &"skip")]
+    pub(super) bad_rows: Option<BadRows>,
+}
+
+/// A trace's format.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum TraceFormat {
+    /// Azure's LLM inference traces of 2023, 2024 and 2025: CSV.
+    Azure,
+    /// BurstGPT, with or without sessions: CSV.
+    BurstGpt,
+    /// Mooncake: JSONL with ids of blocks.
+    Mooncake,
+    /// OpenAI's batch API: JSONL of requests as they are, without times.
+    OpenaiBatch,
+    /// Squall's own: JSONL.
+    Squall,
+}
+
+/// What becomes of a bad row.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum BadRows {
+    /// It is an error, and nothing is run.
+    Refuse,
+    /// It is left out and counted.
+    Skip,
 }
 
 /// What is asked: conversations of a corpus, or texts that are written. Lengths are in tokens: a number, or
@@ -496,6 +533,44 @@ impl JsonSchema for NumberOrText {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": ["number", "string"] })
+    }
+}
+
+/// A boolean, or a string that says more than `true`.
+#[derive(Clone, Debug)]
+pub(super) enum FlagOrText {
+    Flag(bool),
+    Text(String),
+}
+
+impl<'de> Deserialize<'de> for FlagOrText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Kinds;
+        impl Visitor<'_> for Kinds {
+            type Value = FlagOrText;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`true`, `false` or a duration")
+            }
+            fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+                Ok(FlagOrText::Flag(value))
+            }
+            fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+                Ok(FlagOrText::Text(value.into()))
+            }
+        }
+        deserializer.deserialize_any(Kinds)
+    }
+}
+
+impl JsonSchema for FlagOrText {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "FlagOrText".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "boolean" }, { "type": "string", "pattern": DURATION_PATTERN }] })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Each reader says in its error what would be right. The patterns are the schema's view of the same
 //! texts: whatever a reader takes, its pattern matches (a test holds that).
 
+use std::fmt;
 use std::time::Duration;
 
 use squall_report::Metric;
@@ -43,6 +44,13 @@ impl Wrong {
     fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.label)?;
+        self.help.as_ref().map_or(Ok(()), |help| write!(f, "; {help}"))
     }
 }
 

@@ -4,15 +4,15 @@
 //! end; a trace that ends before the run does is an error, never silence. [`survey`] and
 //! [`arrivals`] walk the same times, so that what is announced is what is sent.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::TrafficError;
-use super::azure::AzureTrace;
 use super::conversation::Prompt;
 use super::prompt::{Prompts, Shape};
 use super::rescaled::Rescaled;
 use super::spikes::Spikes;
+use super::trace::{self, BLOCK_TOKENS, Row, Rows, Skipped};
 use super::users;
 use crate::clock::Nanos;
 use crate::name::RequestId;
@@ -61,15 +61,27 @@ impl Iterator for Arrivals {
         };
         let id = RequestId(self.next);
         self.next += 1;
-        let made = match slot.tokens {
+        let made = match &slot.row {
             None => self.prompts.draw(id),
-            Some((tokens, output)) => {
-                let shape = Shape { tokens, ..Shape::default() };
-                self.prompts.shaped(id, shape).map(|prompt| (prompt, output))
-            }
+            Some(row) => ask(&self.prompts, id, row),
         };
         Some(made.map(|(prompt, output_tokens)| Arrival { id, at: slot.at, prompt, output_tokens }))
     }
+}
+
+/// The prompt and the tokens of the answer that a row says; what it does not say is drawn.
+fn ask(prompts: &Prompts, id: RequestId, row: &Row) -> Result<(Prompt, u32), TrafficError> {
+    let drawn = prompts.lengths(id);
+    let tokens = row.input_tokens.unwrap_or(drawn.0);
+    let shape = Shape { tokens, blocks: &row.hash_ids, block_tokens: BLOCK_TOKENS };
+    Ok((prompts.shaped(id, shape)?, row.output_tokens.unwrap_or(drawn.1)))
+}
+
+/// A row that no prompt may take the place of.
+fn as_it_is(path: &Path, line: u64) -> TrafficError {
+    let problem = "a request as it is, which this version reads and converts but can't send; \
+                   give `input_tokens` instead of `body`";
+    TrafficError::Row { path: path.to_owned(), line, problem: problem.into() }
 }
 
 /// How the counts of a [`Survey`] were found.
@@ -93,6 +105,8 @@ pub struct Survey {
     pub busiest: Vec<u64>,
     /// How they were found.
     pub basis: Basis,
+    /// Bad rows of the trace that are left out, of those that the run will read.
+    pub skipped: Skipped,
 }
 
 impl Survey {
@@ -113,10 +127,12 @@ pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
             Some(ceiling) => (ceiling, Basis::AtMost),
             None => (per_phase, Basis::Unknown),
         };
-        return Ok(Survey { per_phase, busiest, basis });
+        let skipped = Skipped::default();
+        return Ok(Survey { per_phase, busiest, basis, skipped });
     }
     let (mut second, mut in_second) = ((0, 0), 0);
-    for slot in Times::of(plan)? {
+    let mut times = Times::of(plan)?;
+    for slot in times.by_ref() {
         let at = slot?.at;
         let phase = plan.phase_at(at);
         per_phase[phase] += 1;
@@ -126,15 +142,19 @@ pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
         in_second += 1;
         busiest[phase] = busiest[phase].max(in_second);
     }
-    Ok(Survey { per_phase, busiest, basis: Basis::Exact })
+    let skipped = match &times.base {
+        Source::Trace { rows, .. } => rows.skipped().clone(),
+        Source::Rate(_) => Skipped::default(),
+    };
+    Ok(Survey { per_phase, busiest, basis: Basis::Exact, skipped })
 }
 
 /// A place in the schedule, before it has a prompt.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Slot {
     at: Nanos,
-    /// Tokens in and out, where the schedule says.
-    tokens: Option<(u32, u32)>,
+    /// What is asked, where a trace says.
+    row: Option<Box<Row>>,
 }
 
 /// The times of a schedule until the run's end, with what is sent on top.
@@ -150,16 +170,16 @@ struct Times {
 
 #[derive(Debug)]
 enum Source {
-    Trace { trace: Box<AzureTrace>, path: PathBuf, speed: f64, last: Nanos },
+    Trace { rows: Box<Rows>, path: PathBuf, speed: f64, last: Nanos },
     Rate(Box<Rescaled>),
 }
 
 impl Times {
     fn of(plan: &Plan) -> Result<Self, TrafficError> {
         let base = match &plan.traffic.schedule {
-            Schedule::Trace { path, speed } => Source::Trace {
-                trace: Box::new(AzureTrace::open(path)?),
-                path: path.clone(),
+            Schedule::Trace { trace, speed } => Source::Trace {
+                rows: Box::new(trace::open(trace, plan.seed)?),
+                path: trace.path.clone(),
                 speed: *speed,
                 last: Nanos::ZERO,
             },
@@ -173,13 +193,17 @@ impl Times {
     /// The next place in the base, if it is before the run's end.
     fn advance(&mut self) -> Result<Option<Slot>, TrafficError> {
         let slot = match &mut self.base {
-            Source::Trace { trace, path, speed, last } => match trace.next() {
+            Source::Trace { rows, path, speed, last } => match rows.next() {
                 Some(row) => {
                     let row = row?;
-                    *last = Nanos((row.at.0 as f64 / *speed) as u64);
-                    Some(Slot { at: *last, tokens: Some((row.input_tokens, row.output_tokens)) })
+                    if row.request.is_some() {
+                        return Err(as_it_is(path, row.line));
+                    }
+                    let Some(at) = row.at else { return Err(TrafficError::NoTimes { path: path.clone() }) };
+                    *last = Nanos((at.0 as f64 / *speed) as u64);
+                    Some(Slot { at: *last, row: Some(Box::new(row)) })
                 }
-                None if trace.is_empty() => return Err(TrafficError::Empty { path: path.clone() }),
+                None if rows.is_empty() => return Err(TrafficError::Empty { path: path.clone() }),
                 None => {
                     return Err(TrafficError::Short {
                         path: path.clone(),
@@ -189,7 +213,7 @@ impl Times {
                     });
                 }
             },
-            Source::Rate(times) => times.next().map(|at| Slot { at, tokens: None }),
+            Source::Rate(times) => times.next().map(|at| Slot { at, row: None }),
         };
         Ok(slot.filter(|slot| slot.at < self.end))
     }
@@ -201,7 +225,7 @@ impl Iterator for Times {
     fn next(&mut self) -> Option<Self::Item> {
         if self.ahead.is_none() && !self.over {
             match self.advance() {
-                Ok(slot) => (self.ahead, self.over) = (slot, slot.is_none()),
+                Ok(slot) => (self.over, self.ahead) = (slot.is_none(), slot),
                 Err(error) => {
                     self.over = true;
                     self.spikes = Spikes::none();
@@ -209,9 +233,9 @@ impl Iterator for Times {
                 }
             }
         }
-        let limit = self.ahead.map_or(self.end, |slot| slot.at);
+        let limit = self.ahead.as_ref().map_or(self.end, |slot| slot.at);
         if let Some(at) = self.spikes.next_before(limit) {
-            return Some(Ok(Slot { at, tokens: None }));
+            return Some(Ok(Slot { at, row: None }));
         }
         self.ahead.take().map(Ok)
     }

@@ -24,6 +24,8 @@ pub(super) enum Purpose {
     Blocks,
     /// Which line of a corpus a request takes.
     Corpus,
+    /// Places of rows in a bin of a rounded trace; a stream a bin.
+    Spread,
 }
 
 /// The stream of `purpose` for `item` (a request, a spike or a user, or 0 where the run has only one).
@@ -37,6 +39,7 @@ pub(super) fn stream(seed: u64, purpose: Purpose, item: u64) -> ChaCha8Rng {
         Purpose::Words => *b"words...",
         Purpose::Blocks => *b"blocks..",
         Purpose::Corpus => *b"corpus..",
+        Purpose::Spread => *b"spread..",
     };
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());

@@ -5,7 +5,6 @@
 //! in memory but the arrival that is asked for, so an hour's trace costs what a minute's does.
 
 mod arrival;
-mod azure;
 mod conversation;
 mod corpus;
 mod dialogue;
@@ -17,6 +16,7 @@ mod rescaled;
 mod spikes;
 #[cfg(test)]
 mod statistics;
+pub mod trace;
 mod users;
 
 use std::io;
@@ -24,7 +24,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use arrival::{Arrival, Arrivals, Basis, Survey, arrivals, survey};
-pub use azure::{AzureTrace, Row};
 pub use conversation::{Conversation, Expect, Message, NoQuestion, Prompt, Role, Tool, ToolCall};
 pub use corpus::corpus_schema_text;
 pub use dialogue::Dialogue;
@@ -55,8 +54,17 @@ pub enum TrafficError {
         problem: String,
     },
     /// The trace has no rows.
-    #[error("the trace {} has a header but no rows; take a trace with at least one request", path.display())]
+    #[error("the trace {} has no rows; take a trace with at least one request", path.display())]
     Empty {
+        /// The trace.
+        path: PathBuf,
+    },
+    /// The trace has no times, and nothing else says when its requests are sent.
+    #[error(
+        "the trace {} has no times, and a trace is replayed by its times: give each row one (`at_s`, in \
+         seconds, in the format `squall`)", path.display(),
+    )]
+    NoTimes {
         /// The trace.
         path: PathBuf,
     },

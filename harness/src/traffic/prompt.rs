@@ -153,7 +153,7 @@ impl Prompts {
 }
 
 /// Tokens of the prompt and of the answer of request `id`, each from 1 to [`MAX_TOKENS`].
-fn draw_lengths(seed: u64, id: RequestId, lengths: Lengths) -> (u32, u32) {
+pub(super) fn draw_lengths(seed: u64, id: RequestId, lengths: Lengths) -> (u32, u32) {
     let mut random = stream(seed, Purpose::Lengths, id.0);
     // Both normals are drawn always, so that a fixed prompt length does not shift the answer's.
     let (input, output) = (StandardNormal.sample(&mut random), StandardNormal.sample(&mut random));

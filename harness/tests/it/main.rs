@@ -14,3 +14,4 @@ mod run;
 mod scenario;
 mod sim;
 mod support;
+mod trace;

@@ -11,12 +11,14 @@ mod ink;
 mod scale;
 mod series;
 mod time;
+mod trace;
 
 use crate::Report;
 
 pub(crate) use canvas::ChartError;
 pub(crate) use curves::curves;
 pub(crate) use ink::{Ink, classes, variables};
+pub use trace::{TracePicture, write_trace_svg};
 
 /// A chart with what explains it.
 #[derive(Clone, Debug)]

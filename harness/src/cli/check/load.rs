@@ -6,6 +6,7 @@ use std::time::Duration;
 use squall::scenario::plan::{
     Arrivals, Crowd, Curve, Length, Plan, Process, Schedule, Step, Think, Traffic, Users,
 };
+use squall::traffic::trace::{self, BadRows, Spread};
 
 use super::{duration, moment, percent};
 
@@ -24,10 +25,26 @@ fn schedule(traffic: &Traffic) -> String {
     let lengths =
         format!("{} tokens in, {} out", length(traffic.lengths.input), length(traffic.lengths.output));
     match &traffic.schedule {
-        Schedule::Trace { path, speed } => format!("trace {}, {speed} times as fast", path.display()),
+        Schedule::Trace { trace, speed } => {
+            format!("trace {}, {speed} times as fast{}", trace.path.display(), reading(trace))
+        }
         Schedule::Arrivals(arrivals) => format!("{}, {lengths}", described(arrivals)),
         Schedule::Users(users) => format!("{}, {lengths}", crowd(users)),
     }
+}
+
+/// How a trace is read, where that is not as it is.
+fn reading(trace: &trace::Source) -> String {
+    let spread = match trace.spread {
+        None => String::new(),
+        Some(Spread::Found) => ", its times spread by their rounding".into(),
+        Some(Spread::By(by)) => format!(", its times spread by {}", duration(by)),
+    };
+    let bad_rows = match trace.bad_rows {
+        BadRows::Refuse => "",
+        BadRows::Skip => ", bad rows skipped",
+    };
+    spread + bad_rows
 }
 
 fn length(length: Length) -> String {

@@ -1,11 +1,11 @@
 //! When requests are sent: the process, the rate over time, spikes on top, and users.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::clock::Nanos;
+use crate::traffic::trace;
 
 /// When requests are sent.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -13,8 +13,8 @@ use crate::clock::Nanos;
 pub enum Schedule {
     /// The times and lengths of a recorded trace, this many times as fast.
     Trace {
-        /// The trace's file, relative to the working directory or absolute.
-        path: PathBuf,
+        /// The trace, its path relative to the working directory or absolute.
+        trace: trace::Source,
         /// 2 is twice as fast.
         speed: f64,
     },

@@ -6,10 +6,11 @@ use std::time::Duration;
 use super::super::diagnostic::Diagnostic;
 use super::super::place::Placed;
 use super::super::plan::{Api, Length, Lengths, Limits, Schedule, Traffic};
-use super::super::raw::{self, NumberOrText};
+use super::super::raw::{self, DurationText, FlagOrText, NumberOrText};
 use super::super::units;
 use super::{Resolver, Zero};
 use crate::clock::Nanos;
+use crate::traffic::trace::{self, BadRows, Format, Spread};
 
 const INPUT: Length = Length::Lognormal { mean: 600.0, sd: 400.0 };
 const OUTPUT: Length = Length::Fixed(200);
@@ -58,16 +59,43 @@ impl Resolver {
 
     fn schedule(&mut self, raw: &raw::Traffic, end: Nanos) -> Schedule {
         if let Some(trace) = &raw.trace {
-            let path = self.file("trace", &trace.path, &trace.path.span);
             let speed = trace.speed.as_ref();
             let speed =
                 speed.map_or(1.0, |speed| self.number("speed", speed, "more than 0", |speed| speed > 0.0));
-            Schedule::Trace { path, speed }
+            Schedule::Trace { trace: self.trace(trace), speed }
         } else if let Some(users) = &raw.users {
             self.users(users, end)
         } else {
             let stand_in = Schedule::constant(1.0);
             raw.arrivals.as_ref().map_or(stand_in, |arrivals| self.arrivals(arrivals, end))
+        }
+    }
+
+    fn trace(&mut self, raw: &raw::Trace) -> trace::Source {
+        trace::Source {
+            path: self.file("trace", &raw.path, &raw.path.span),
+            format: raw.format.map(|format| match format {
+                raw::TraceFormat::Azure => Format::Azure,
+                raw::TraceFormat::BurstGpt => Format::BurstGpt,
+                raw::TraceFormat::Mooncake => Format::Mooncake,
+                raw::TraceFormat::OpenaiBatch => Format::OpenaiBatch,
+                raw::TraceFormat::Squall => Format::Squall,
+            }),
+            bad_rows: match raw.bad_rows {
+                None | Some(raw::BadRows::Refuse) => BadRows::Refuse,
+                Some(raw::BadRows::Skip) => BadRows::Skip,
+            },
+            spread: raw.spread.as_ref().and_then(|spread| self.spread(spread)),
+        }
+    }
+
+    fn spread(&mut self, raw: &Placed<FlagOrText>) -> Option<Spread> {
+        match &raw.value {
+            FlagOrText::Flag(spread) => spread.then_some(Spread::Found),
+            FlagOrText::Text(text) => {
+                let by = Placed { value: DurationText(text.clone()), span: raw.span.clone() };
+                Some(Spread::By(self.duration("spread", &by, Zero::Refused)))
+            }
         }
     }
 

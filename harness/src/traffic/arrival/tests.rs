@@ -91,7 +91,7 @@ fn a_seed_fixes_everything_and_another_changes_it() {
 
 #[test]
 fn the_committed_trace_lasts_a_minute_at_speed_8() {
-    let plan = plan(Schedule::Trace { path: committed(), speed: 8.0 }, 7, &[20, 20, 20]);
+    let plan = plan(Schedule::Trace { trace: trace::Source::new(committed()), speed: 8.0 }, 7, &[20, 20, 20]);
     let survey = survey(&plan).expect("valid");
     let all = all(&plan);
     assert_eq!(survey.total(), all.len() as u64);
@@ -105,25 +105,25 @@ fn the_committed_trace_lasts_a_minute_at_speed_8() {
 #[test]
 fn a_trace_that_is_too_short_is_found_beforehand() {
     let trace = file(&format!("{HEADER}2023-11-16 18:00:00.0,3,4\r\n2023-11-16 18:00:20.0,3,4\r\n"));
-    let short = plan(Schedule::Trace { path: trace.path().into(), speed: 4.0 }, 7, &[8]);
+    let short = plan(Schedule::Trace { trace: trace::Source::new(trace.path()), speed: 4.0 }, 7, &[8]);
     let message = survey(&short).expect_err("too short").to_string();
     assert!(message.contains("lasts 5s at speed 4, the run 8s"), "{message}");
     assert!(message.contains("speed at most 2.500"), "{message}");
     let last = arrivals(&short).expect("starts").last().expect("one");
     assert!(matches!(last, Err(TrafficError::Short { .. })), "the run hears of it too");
-    let enough = plan(Schedule::Trace { path: trace.path().into(), speed: 2.5 }, 7, &[8]);
+    let enough = plan(Schedule::Trace { trace: trace::Source::new(trace.path()), speed: 2.5 }, 7, &[8]);
     assert_eq!(survey(&enough).expect("long enough").total(), 1);
 }
 
 #[test]
 fn bad_traces_are_found_beforehand() {
     let empty = file(HEADER);
-    let empty = plan(Schedule::Trace { path: empty.path().into(), speed: 1.0 }, 7, &[8]);
+    let empty = plan(Schedule::Trace { trace: trace::Source::new(empty.path()), speed: 1.0 }, 7, &[8]);
     assert!(matches!(survey(&empty), Err(TrafficError::Empty { .. })));
     let cut = file(&format!("{HEADER}2023-11-16 18:00:00.0,3,4\r\n2023-11-16 18:0"));
-    let cut = plan(Schedule::Trace { path: cut.path().into(), speed: 1.0 }, 7, &[8]);
+    let cut = plan(Schedule::Trace { trace: trace::Source::new(cut.path()), speed: 1.0 }, 7, &[8]);
     assert!(matches!(survey(&cut), Err(TrafficError::Row { line: 3, .. })));
-    let missing = plan(Schedule::Trace { path: "/nowhere".into(), speed: 1.0 }, 7, &[8]);
+    let missing = plan(Schedule::Trace { trace: trace::Source::new("/nowhere"), speed: 1.0 }, 7, &[8]);
     assert!(matches!(survey(&missing), Err(TrafficError::Unreadable { .. })));
 }
 
@@ -143,9 +143,11 @@ fn users_have_no_schedule() {
 
 #[test]
 fn spikes_come_on_top_and_leave_the_rest_as_it_is() {
-    for schedule in
-        [Schedule::poisson(20.0), Schedule::constant(20.0), Schedule::Trace { path: committed(), speed: 8.0 }]
-    {
+    for schedule in [
+        Schedule::poisson(20.0),
+        Schedule::constant(20.0),
+        Schedule::Trace { trace: trace::Source::new(committed()), speed: 8.0 },
+    ] {
         let without = plan(schedule, 7, &[20, 20]);
         let mut with = without.clone();
         let spike = |at: u64, seconds, rate| Spike {
@@ -177,4 +179,47 @@ fn spikes_come_on_top_and_leave_the_rest_as_it_is() {
         assert!(survey.busiest[0] > 280 && survey.busiest[1] < 180, "{survey:?}");
         assert_eq!(all(&with), spiked);
     }
+}
+
+#[test]
+fn bad_rows_that_are_left_out_are_counted() {
+    let trace =
+        file(&format!("{HEADER}2023-11-16 18:00:00.0,3,4\r\nnoon,3,4\r\n2023-11-16 18:00:20.0,3,4\r\n"));
+    let source = trace::Source { bad_rows: trace::BadRows::Skip, ..trace::Source::new(trace.path()) };
+    let survey = survey(&plan(Schedule::Trace { trace: source, speed: 1.0 }, 7, &[8])).expect("readable");
+    assert_eq!((survey.total(), survey.skipped.rows), (1, 1));
+    assert!(survey.skipped.first.is_some_and(|first| first.starts_with("line 3: TIMESTAMP \"noon\"")));
+}
+
+#[test]
+fn a_trace_without_times_says_what_it_lacks() {
+    let trace = file("{\"input_tokens\": 5}\n");
+    let bare = plan(Schedule::Trace { trace: trace::Source::new(trace.path()), speed: 1.0 }, 7, &[8]);
+    let error = survey(&bare).expect_err("no times").to_string();
+    assert!(error.contains("has no times") && error.contains("at_s"), "{error}");
+}
+
+#[test]
+fn rows_that_share_blocks_get_prompts_that_share_a_prefix() {
+    let trace = file(
+        "{\"at_s\": 0, \"input_tokens\": 1100, \"output_tokens\": 9, \"hash_ids\": [1, 2, 3]}\n\
+         {\"at_s\": 1, \"input_tokens\": 1100, \"hash_ids\": [1, 2, 4]}\n{\"at_s\": 9}\n",
+    );
+    let arrivals =
+        all(&plan(Schedule::Trace { trace: trace::Source::new(trace.path()), speed: 1.0 }, 7, &[8]));
+    let text = |arrival: &Arrival| arrival.prompt.question().to_owned();
+    let (first, second) = (text(&arrivals[0]), text(&arrivals[1]));
+    let shared = first.bytes().zip(second.bytes()).take_while(|(a, b)| a == b).count();
+    let share = shared as f64 / first.len() as f64;
+    assert!((0.85..0.97).contains(&share), "1,024 of 1,100 tokens are shared: {share}");
+    assert_eq!(arrivals[0].output_tokens, 9);
+    assert!(arrivals[1].output_tokens >= 1, "drawn, since the row does not say");
+}
+
+#[test]
+fn a_request_as_it_is_is_not_replaced_by_another() {
+    let trace = file("{\"at_s\": 0, \"body\": {\"messages\": []}}\n");
+    let plan = plan(Schedule::Trace { trace: trace::Source::new(trace.path()), speed: 1.0 }, 7, &[8]);
+    let error = survey(&plan).expect_err("refused").to_string();
+    assert!(error.contains(", line 1: a request as it is"), "{error}");
 }

@@ -149,7 +149,8 @@ async fn a_bad_row_in_the_middle_of_a_trace_ends_the_load_and_what_is_in_flight(
                 2023-11-16 18:15:46.0100000,20,4\n2023-11-16 18:15:46.0200000,many,4\n";
     std::fs::write(&trace, rows)?;
     let mut plan = plan(TARGET_URL, FEW, PATIENT, true)?;
-    plan.traffic.schedule = scenario::plan::Schedule::Trace { path: trace, speed: 1.0 };
+    plan.traffic.schedule =
+        scenario::plan::Schedule::Trace { trace: squall::traffic::trace::Source::new(trace), speed: 1.0 };
     let target = serve(|mut stream, _| async move { stream.read_u8().await.map(drop) });
     let load = Bench::new(plan).run(target.await?).await?;
     assert_eq!(load.rows.len(), 2);
