@@ -231,7 +231,8 @@ impl World {
             summary
         };
         let storm = self.faults.play(&self.plan, self.clock, withdrawn.clone());
-        let both = async { tokio::join!(load, storm).0 };
+        // The storm first: what begins with the run is on before the first arrival.
+        let both = async { tokio::join!(storm, load).1 };
         let summary = tokio::select! {
             summary = both => summary?,
             never = self.observe(recording, abort, &in_flight, observe) => match never {},

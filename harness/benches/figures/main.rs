@@ -4,9 +4,10 @@
 //! nodes in processes of their own, and reads the figures from the report and the ledgers. oha, if it
 //! is installed, is measured beside the closed loop, on the same server and the same core.
 //!
-//! `cargo bench --bench figures -- lag ttft` runs only the parts named.
+//! `cargo bench --bench figures -- lag ttft` runs only the parts named; `peers` only when it is named.
 #![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 
+mod peers;
 mod proxy_cost;
 
 use std::collections::HashMap;
@@ -27,13 +28,14 @@ const CLIENT_CORE: &str = "1";
 
 type Part = (&'static str, fn(&Path) -> Result<()>);
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("lag", dispatch_lag),
     ("ttft", ttft_accuracy),
     ("streams", closed_loop),
     ("proxy", proxy_cost::measure),
     ("plugins", five_plugins),
     ("open", open_streams),
+    ("peers", peers::measure),
 ];
 
 fn main() -> Result<()> {
@@ -41,7 +43,7 @@ fn main() -> Result<()> {
     let folder = tempfile::tempdir()?;
     println!("{:<58} {:>14}   budget", "figure", "measured");
     for (name, part) in PARTS {
-        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+        if (wanted.is_empty() && name != "peers") || wanted.iter().any(|wanted| wanted == name) {
             part(folder.path())?;
         }
     }

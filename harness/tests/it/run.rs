@@ -62,7 +62,7 @@ fn text(output: &Output) -> String {
 #[test]
 fn a_service_that_fails_over_passes_and_every_arrival_has_one_row() -> Result {
     let scene = Scene::new(&SCENARIO.replace("FAILOVER", "true"))?;
-    let output = scene.run()?;
+    let output = scene.run_in_peace()?;
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     let report = scene.report()?;
     assert_eq!(report["verdict"], "pass", "{}", report["reasons"]);
@@ -95,7 +95,7 @@ fn a_service_that_fails_over_passes_and_every_arrival_has_one_row() -> Result {
 #[test]
 fn without_failover_the_same_storm_fails_and_says_what_was_lost() -> Result {
     let scene = Scene::new(&SCENARIO.replace("FAILOVER", "false"))?;
-    let output = scene.run()?;
+    let output = scene.run_in_peace()?;
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let report = scene.report()?;
     assert_eq!(report["verdict"], "fail");
