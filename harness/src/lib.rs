@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod api;
 pub mod author;
+pub mod calibration;
 pub mod clock;
 pub mod correlation;
 pub mod fault;

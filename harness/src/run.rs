@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use squall_report::Report;
 use tokio_util::sync::CancellationToken;
 
+use crate::calibration::Calibration;
 use crate::clock::{Clock, Nanos};
 use crate::correlation::Correlator;
 use crate::fault::{self, NodeControl, NodeInfo};
@@ -42,6 +43,8 @@ pub struct Options {
     pub command: String,
     /// Wall time of the start, RFC 3339.
     pub started_at: String,
+    /// What this machine's client was measured to carry, where that is known.
+    pub calibration: Option<Calibration>,
 }
 
 /// Why a run could not be carried out; nothing was judged.
@@ -314,6 +317,9 @@ impl World {
             cpu_s: sent.used.cpu_s,
             peak_rss_bytes: sent.used.peak_rss_bytes,
             lag: sent.load.lag,
+            stall: sent.load.stall,
+            calibration: options.calibration.as_ref().map(|known| known.judge(&sent.load.peak)),
+            peak: sent.load.peak,
             saturated: sent.load.why_saturated,
             faults: self.faults.evidence(&self.plan),
         }

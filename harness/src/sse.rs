@@ -87,7 +87,7 @@ impl Parser {
 
 /// Takes the fields of an event apart.
 fn parse(raw: Bytes) -> Event {
-    let mut data: Option<Bytes> = None;
+    let mut data = Data::None;
     let mut kind = None;
     let mut start = 0;
     for end in memchr::memchr2_iter(b'\n', b'\r', &raw) {
@@ -95,17 +95,42 @@ fn parse(raw: Bytes) -> Event {
         start = end + 1;
         let Some((name, value)) = field(&raw, line) else { continue };
         match name {
-            b"data" => {
-                data = Some(match data {
-                    None => value,
-                    Some(first) => [first.as_ref(), b"\n", value.as_ref()].concat().into(),
-                });
-            }
+            b"data" => data = data.with(&value),
             b"event" => kind = Some(value),
             _ => {}
         }
     }
-    Event { raw, data, kind }
+    Event { raw, data: data.whole(), kind }
+}
+
+/// The payload so far.
+enum Data {
+    None,
+    /// One line, as nearly every event has: a part of the event, not copied.
+    Line(Bytes),
+    /// Several, joined in place: to copy them anew for each line would take time that grows with the square.
+    Lines(BytesMut),
+}
+
+impl Data {
+    fn with(self, line: &Bytes) -> Self {
+        let mut lines = match self {
+            Self::None => return Self::Line(line.clone()),
+            Self::Line(first) => BytesMut::from(first.as_ref()),
+            Self::Lines(lines) => lines,
+        };
+        lines.extend_from_slice(b"\n");
+        lines.extend_from_slice(line);
+        Self::Lines(lines)
+    }
+
+    fn whole(self) -> Option<Bytes> {
+        match self {
+            Self::None => None,
+            Self::Line(line) => Some(line),
+            Self::Lines(lines) => Some(lines.freeze()),
+        }
+    }
 }
 
 /// A line's field name and its value without the one space that may go before it. None for an empty
@@ -159,6 +184,14 @@ mod tests {
         parser.push(b"data: a\n");
         assert_eq!(parser.next_event(), None);
         assert_eq!(parser.rest(), b"data: a\n");
+    }
+
+    /// With a copy of what came before for each line, this would take minutes.
+    #[test]
+    fn an_event_of_a_million_lines_is_read_as_fast_as_any_other() {
+        let text = [b"data:x\n".repeat(1_000_000).as_slice(), b"\n"].concat();
+        let data = events(&[&text]).remove(0).data.expect("a payload");
+        assert_eq!(data.len(), 1_999_999);
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use crate::{Answers, Counts, Outcome, Report, Slo, Verdict};
+use crate::{Answers, Calibration, Client, Counts, Outcome, Peak, Report, Slo, Verdict};
 
 /// What stands for a figure that there is none of.
 pub(crate) const NONE: &str = "–";
@@ -272,6 +272,25 @@ fn trimmed(number: String) -> String {
 /// `20.0` → `20`.
 fn whole(number: &str) -> &str {
     number.strip_suffix(".0").unwrap_or(number)
+}
+
+/// The most that the client carried, beside what it was measured to carry.
+pub(crate) fn carried(client: &Client) -> String {
+    let Peak { requests_per_s, events_per_s, in_flight } = client.peak;
+    let peak = format!(
+        "At its busiest {requests_per_s:.0} requests/s, {events_per_s:.0} events/s, {in_flight} in flight"
+    );
+    match &client.calibration {
+        Some(Calibration { measured_at, requests_per_s, events_per_s, open_streams, exceeded }) => {
+            let day = measured_at.get(..10).unwrap_or(measured_at);
+            let beyond = if exceeded.is_empty() { "it carries" } else { "BEYOND what it carries:" };
+            format!(
+                "{peak}; {beyond} {requests_per_s:.0} requests/s, {events_per_s:.0} events/s, {open_streams} \
+                 streams (calibrated {day})."
+            )
+        }
+        None => format!("{peak}; not calibrated (`squall calibrate` measures what this machine carries)."),
+    }
 }
 
 /// What was found out of the answers' texts that someone has to know; empty where all is as it should be.

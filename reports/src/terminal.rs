@@ -139,7 +139,9 @@ fn slos(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::Res
     ]);
     for slo in &report.slos {
         let during = slo.during.join(", ");
-        let (name, objective) = if wide {
+        let (name, objective) = if slo.name == slo.objective {
+            (format!("{} ({during})", slo.name.replace(' ', table::TIE)), String::new())
+        } else if wide {
             (format!("{} ({during})", slo.name), slo.objective.clone())
         } else {
             let objective = slo.objective.replace(' ', table::TIE);
@@ -158,10 +160,10 @@ fn slos(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::Res
 }
 
 fn slo_sentence(slo: &Slo) -> (Verdict, String) {
+    let objective = slo.objective.replace(' ', table::TIE);
+    let named = if slo.name == slo.objective { objective } else { format!("{}: {objective}", slo.name) };
     let text = format!(
-        "{}: {} ({}): observed {}, {} samples, {} good",
-        slo.name,
-        slo.objective.replace(' ', table::TIE),
+        "{named} ({}): observed {}, {} samples, {} good",
         slo.during.join(", "),
         format::observed(slo),
         samples(slo),
@@ -329,15 +331,19 @@ fn client(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::R
     let health =
         if client.saturated { "SATURATED: it could not keep to its schedule" } else { "kept its schedule" };
     let text = format!(
-        "{health}; sent {} late at the median, {} at p99, {} at most; {} of CPU, {} resident",
+        "{health}; sent {} late at the median, {} at p99, {} at most; its runtime woke {} late at p99, {} at \
+         most; {} of CPU, {} resident",
         format::micros(lag.p50),
         format::micros(lag.p99),
         format::micros(lag.max),
+        format::micros(client.runtime_stall_us.p99),
+        format::micros(client.runtime_stall_us.max),
         format::seconds(client.cpu_s),
         format::bytes(client.peak_rss_bytes)
     );
     writeln!(out, "\n{}", bold("Load generator"))?;
     wrapped(out, &text, "  ", width)?;
+    wrapped(out, &format::carried(client), "  ", width)?;
     writeln!(out)
 }
 

@@ -13,7 +13,7 @@ mod proxy_cost;
 use std::collections::HashMap;
 use std::error::Error;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -73,13 +73,8 @@ fn ttft_accuracy(folder: &Path) -> Result<()> {
     let node = Sim::start(&["--ttft=20ms", "--itl=2ms", "--slots=256"], Some(&log))?;
     let run = Run::new(folder, "ttft", &node, r#"arrivals = { poisson = "100/s" }"#, 16, "20s", None)?;
     node.end()?;
-    let mut server = HashMap::new();
-    for line in BufReader::new(File::open(&log)?).lines() {
-        let entry: Value = serde_json::from_str(&line?)?;
-        if let (Some(id), Some(first)) = (entry["request"].as_u64(), entry["first_token_ns"].as_u64()) {
-            server.insert(id, first - entry["received_ns"].as_u64().ok_or("received_ns")?);
-        }
-    }
+    let served = first_tokens(&log)?.into_iter();
+    let server: HashMap<u64, u64> = served.filter_map(|(request, ns)| Some((request?, ns))).collect();
     let mut errors = Vec::new();
     for line in BufReader::new(File::open(run.folder.join("requests.jsonl"))?).lines() {
         let request: Value = serde_json::from_str(&line?)?;
@@ -98,6 +93,20 @@ fn ttft_accuracy(folder: &Path) -> Result<()> {
     );
     row("ttft above the server's log, 100/s, p99", &format!("{:.3} ms", at(0.99)), "< 0.5 ms");
     Ok(())
+}
+
+/// What a node's log says of each request that had a first token: which it was, where its client says so, and
+/// the nanoseconds from its arrival to that token.
+fn first_tokens(log: &Path) -> Result<Vec<(Option<u64>, u64)>> {
+    let mut served = Vec::new();
+    for line in BufReader::new(File::open(log)?).lines() {
+        let entry: Value = serde_json::from_str(&line?)?;
+        if let Some(first) = entry["first_token_ns"].as_u64() {
+            let received = entry["received_ns"].as_u64().ok_or("received_ns")?;
+            served.push((entry["request"].as_u64(), first - received));
+        }
+    }
+    Ok(served)
 }
 
 /// 64 closed-loop streams of 32 events: server on one core, client on the other; oha beside it. Once as
@@ -120,8 +129,9 @@ fn closed_loop_at(folder: &Path, how: &str, itl: &str, budget: &str) -> Result<(
     row(&format!("64 closed-loop streams of 32 events, {how}"), &format!("{rate:.0}/s"), budget);
     row("  CPU a stream", &format!("{cpu:.3} ms"), "<= 2 x oha's");
     row("  requests, of these ok", &format!("{} / {ok}", run.count("scheduled")?), "all");
-    match oha(&node)? {
-        Some((rate, cpu)) => {
+    match peers::with_cpu(|| peers::oha(folder, &node, peers::Load::Closed))? {
+        Some((account, cpu)) => {
+            let rate = account.rate;
             row("  oha (does not parse the stream), same server and core", &format!("{rate:.0}/s"), "");
             row("  oha, CPU a stream", &format!("{cpu:.3} ms"), "");
         }
@@ -311,30 +321,6 @@ impl Run {
     fn count(&self, name: &str) -> Result<u64> {
         Ok(self.report["counts"][name].as_u64().ok_or(name.to_owned())?)
     }
-}
-
-/// oha on the same server and core: streams a second and CPU milliseconds a stream.
-fn oha(node: &Sim) -> Result<Option<(f64, f64)>> {
-    if Command::new("oha").arg("--version").stdout(Stdio::null()).status().is_err() {
-        return Ok(None);
-    }
-    let body =
-        r#"{"model":"sim","messages":[{"role":"user","content":"hello"}],"max_tokens":32,"stream":true}"#;
-    let before = children_cpu_s()?;
-    let mut child = Command::new("taskset")
-        .args(["-c", CLIENT_CORE, "oha", "--no-tui", "--output-format", "json", "-z", "10s", "-c", "64"])
-        .args(["-m", "POST", "-T", "application/json", "-d", body])
-        .arg(format!("{}/v1/chat/completions", node.origin))
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut text = String::new();
-    child.stdout.take().ok_or("no stdout")?.read_to_string(&mut text)?;
-    child.wait()?;
-    let cpu = children_cpu_s()? - before;
-    let report: Value = serde_json::from_str(&text)?;
-    let rate = number(&report["summary"]["requestsPerSec"])?;
-    let done = rate * number(&report["summary"]["total"])?;
-    Ok(Some((rate, cpu * 1e3 / done)))
 }
 
 /// CPU time of the children that have been waited for.

@@ -5,13 +5,13 @@
 //! requests: means and 99th percentiles, since a foreign client's requests can't be told one from another.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::{CLIENT_CORE, Result, Run, SERVER_CORE, Sim, children_cpu_s, number, row};
+use super::{CLIENT_CORE, Result, Run, SERVER_CORE, Sim, children_cpu_s, first_tokens, number, row};
 
 const SECONDS: u64 = 10;
 const STREAMS: u32 = 64;
@@ -19,15 +19,15 @@ const EVENTS: u32 = 32;
 const RATE: u32 = 100;
 
 /// What one generator did, by its own account.
-struct Account {
+pub(super) struct Account {
     requests: f64,
-    rate: f64,
+    pub(super) rate: f64,
     ttft_mean_ms: f64,
     ttft_p99_ms: f64,
 }
 
 #[derive(Clone, Copy)]
-enum Load {
+pub(super) enum Load {
     Closed,
     Poisson,
 }
@@ -55,15 +55,21 @@ fn throughput(
 ) -> Result<()> {
     let flags = ["--ttft=0ms", "--itl=1ms", "--prefill=1000000000", "--slots=64", "--slowdown=0"];
     let node = Sim::start_pinned(&flags, SERVER_CORE)?;
-    let before = children_cpu_s()?;
-    let Some(account) = run(folder, &node, Load::Closed)? else {
+    let Some((account, cpu)) = with_cpu(|| run(folder, &node, Load::Closed))? else {
         row(name, "not installed", "ci/figures peers installs it");
         return Ok(());
     };
-    let cpu = (children_cpu_s()? - before) * 1e3 / account.requests;
     row(&format!("{name}: {STREAMS} streams of {EVENTS} events"), &format!("{:.0}/s", account.rate), "");
     row("  CPU a stream, its start and end included", &format!("{cpu:.2} ms"), "");
     Ok(())
+}
+
+/// A generator's account, and the milliseconds of CPU that it took a request.
+pub(super) fn with_cpu(run: impl FnOnce() -> Result<Option<Account>>) -> Result<Option<(Account, f64)>> {
+    let before = children_cpu_s()?;
+    let Some(account) = run()? else { return Ok(None) };
+    let cpu = (children_cpu_s()? - before) * 1e3 / account.requests;
+    Ok(Some((account, cpu)))
 }
 
 /// How far its times to first token lie above the server's own.
@@ -73,15 +79,7 @@ fn accuracy(folder: &Path, name: &str, run: fn(&Path, &Sim, Load) -> Result<Opti
     let account = run(folder, &node, Load::Poisson)?;
     node.end()?;
     let Some(account) = account else { return Ok(()) };
-    let mut served = Vec::new();
-    for line in BufReader::new(File::open(&log)?).lines() {
-        let entry: Value = serde_json::from_str(&line?)?;
-        if let (Some(received), Some(first)) =
-            (entry["received_ns"].as_u64(), entry["first_token_ns"].as_u64())
-        {
-            served.push((first - received) as f64 / 1e6);
-        }
-    }
+    let mut served: Vec<f64> = first_tokens(&log)?.into_iter().map(|(_, ns)| ns as f64 / 1e6).collect();
     served.sort_by(f64::total_cmp);
     let mean = served.iter().sum::<f64>() / served.len() as f64;
     let p99 = served[((served.len() - 1) as f64 * 0.99) as usize];
@@ -114,7 +112,7 @@ fn squall(folder: &Path, node: &Sim, load: Load) -> Result<Option<Account>> {
 }
 
 /// Does not parse the stream: its latency is of the whole answer, and says nothing of a first token.
-fn oha(_: &Path, node: &Sim, load: Load) -> Result<Option<Account>> {
+pub(super) fn oha(_: &Path, node: &Sim, load: Load) -> Result<Option<Account>> {
     if matches!(load, Load::Poisson) {
         return Ok(None);
     }

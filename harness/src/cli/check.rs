@@ -19,6 +19,7 @@ use squall::traffic::{self, Basis, Survey};
 use squall_report::Metric;
 
 use super::exit::Exit;
+use super::limits;
 
 mod load;
 
@@ -197,6 +198,9 @@ impl<'a> Checked<'a> {
                 ));
             }
         }
+        // As the run itself will do.
+        let _ = limits::raise_open_files();
+        warnings.extend(limits::warnings(self.plan));
         if self.plan.slos.is_empty() && self.plan.failover.is_none() {
             warnings.push("nothing must hold: add [[slo]] or [failover], or the run proves nothing".into());
         }

@@ -1,9 +1,11 @@
 //! The command line: one file a verb. What was typed ends here; the library takes what it means.
 
+mod calibrate;
 mod check;
 mod completions;
 mod exit;
 mod limits;
+mod load;
 mod plugin;
 mod progress;
 mod reaper;
@@ -25,7 +27,8 @@ use squall::scenario::ScenarioError;
 #[derive(Debug, Parser)]
 #[command(name = "squall", version, about, propagate_version = true)]
 #[command(after_help = "Begin with:
-  squall run scenarios/quickstart.toml")]
+  squall run scenarios/quickstart.toml
+  squall load http://127.0.0.1:8000 --rate 20/s --for 60s --model M")]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -34,6 +37,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Run(run::Args),
+    Load(Box<load::Args>),
+    Calibrate(calibrate::Args),
     Check(check::Args),
     Plugin(plugin::Args),
     Trace(trace::Args),
@@ -50,6 +55,8 @@ enum Verb {
 pub(crate) fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Run(args) => run::run(&args),
+        Verb::Load(args) => load::run(&args),
+        Verb::Calibrate(args) => calibrate::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Plugin(args) => plugin::run(&args),
         Verb::Trace(args) => trace::run(&args),

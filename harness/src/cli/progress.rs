@@ -49,9 +49,15 @@ impl Progress {
         if matches!(self, Self::Quiet) {
             return;
         }
-        let length = humantime::format_duration(Duration::from_nanos(plan.end().0));
-        let nodes = plan.nodes.len();
-        let text = format!("{}: {length}, {nodes} nodes, into {}", plan.name, dir.display());
+        let length = match plan.traffic.limits.requests {
+            Some(requests) => format!("{requests} requests"),
+            None => humantime::format_duration(Duration::from_nanos(plan.end().0)).to_string(),
+        };
+        let nodes = match plan.nodes.len() {
+            0 => String::new(),
+            nodes => format!(" {nodes} nodes,"),
+        };
+        let text = format!("{}: {length},{nodes} into {}", plan.name, dir.display());
         let _ = writeln!(anstream::stderr(), "{text}");
     }
 
@@ -59,10 +65,9 @@ impl Progress {
     pub(crate) fn show(&mut self, snapshot: &Snapshot<'_>) {
         match self {
             Self::Live(bar) => {
-                bar.set_length(
-                    u64::try_from(Duration::from_nanos(snapshot.plan.end().0).as_millis()).unwrap_or(1),
-                );
-                bar.set_position(snapshot.now.0 / 1_000_000);
+                let (length, position) = advance(snapshot);
+                bar.set_length(length);
+                bar.set_position(position);
                 bar.set_message(live_line(snapshot));
             }
             Self::Lines { begun } => {
@@ -83,13 +88,24 @@ impl Progress {
     }
 }
 
+/// How far the run is to go, and has come: in requests where it ends with so many, else in milliseconds.
+fn advance(snapshot: &Snapshot<'_>) -> (u64, u64) {
+    match snapshot.plan.traffic.limits.requests {
+        Some(requests) => (requests, snapshot.recorded.phases.iter().map(|phase| phase.ended).sum()),
+        None => (snapshot.plan.end().0 / 1_000_000, snapshot.now.0 / 1_000_000),
+    }
+}
+
 /// `storm 12s/20s  44 req/s  31 in flight  98.2 % ok  ttft p95 212 ms  a down, b up, c up`.
 fn live_line(snapshot: &Snapshot<'_>) -> String {
     let mut line = match snapshot.phase {
         Some(index) => {
             let phase = &snapshot.plan.phases[index];
             let gone = snapshot.now.since(phase.start).as_secs();
-            format!("{} {gone}s/{}s", phase.name, phase.duration.as_secs())
+            match snapshot.plan.traffic.limits.requests {
+                Some(requests) => format!("{} {gone}s, {} of {requests}", phase.name, advance(snapshot).1),
+                None => format!("{} {gone}s/{}s", phase.name, phase.duration.as_secs()),
+            }
         }
         None => "waiting for the last answers".into(),
     };
@@ -138,7 +154,10 @@ fn phase_lines(before: Option<usize>, snapshot: &Snapshot<'_>) {
             1 => ", 1 fault".into(),
             many => format!(", {many} faults"),
         };
-        let length = humantime::format_duration(phase.duration);
+        let length = match snapshot.plan.traffic.limits.requests {
+            Some(requests) => format!("until {requests} requests have ended"),
+            None => humantime::format_duration(phase.duration).to_string(),
+        };
         line(snapshot.now, &format!("{} begins: {length}{faults}", phase.name));
     }
 }

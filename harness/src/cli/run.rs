@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use jiff::ZonedDateTime;
+use squall::calibration::{self, Calibration, Found};
 use squall::run::{Abort, Options, RunError};
 use squall::scenario::{self, plan::Plan};
 use squall_report::{Report, Verdict};
 
 use super::exit::Exit;
-use super::limits::raise_open_files;
+use super::limits;
 use super::progress::Progress;
 
 /// Where runs go without `--out`, under the working directory.
@@ -49,19 +50,44 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let plan = scenario::load(&args.scenario, args.seed)?;
+    let carry = Carry {
+        stem: &args.scenario.file_stem().unwrap_or_default().to_string_lossy(),
+        out: args.out.as_deref(),
+        command: command(args, &plan),
+        json: args.json,
+        quiet: args.quiet,
+    };
+    carry_out(plan, carry)
+}
+
+/// How a plan is carried out from the command line.
+pub(crate) struct Carry<'a> {
+    /// What the default folder is called after.
+    pub(crate) stem: &'a str,
+    /// The run's folder, where one is given.
+    pub(crate) out: Option<&'a Path>,
+    /// The command that repeats the run.
+    pub(crate) command: String,
+    /// `report.json` to stdout instead of tables.
+    pub(crate) json: bool,
+    /// No progress.
+    pub(crate) quiet: bool,
+}
+
+/// Carries out a plan with a terminal before it: progress, signals, the result.
+pub(crate) fn carry_out(plan: Plan, carry: Carry<'_>) -> anyhow::Result<Exit> {
     let now = ZonedDateTime::now();
-    let dir = args.out.clone().unwrap_or_else(|| default_folder(&args.scenario, &now));
     let options = Options {
         program: std::env::current_exe().context("finding squall's own program, to start nodes with")?,
-        command: command(args, &plan),
+        command: carry.command,
         started_at: now.timestamp().to_string(),
-        dir,
+        dir: carry.out.map_or_else(|| default_folder(carry.stem, &now), Path::to_owned),
+        calibration: calibration(),
     };
-    // Not being allowed to is no error: the run will say so when descriptors run out.
-    let _ = raise_open_files();
+    limits::check(&plan)?;
     let abort = Abort::new();
     end_on_signal(&abort)?;
-    let mut progress = Progress::new(args.quiet);
+    let mut progress = Progress::new(carry.quiet);
     progress.begin(&plan, &options.dir);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result =
@@ -70,12 +96,25 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     // What hangs on purpose (a fault's silent socket) must not hold the end up.
     runtime.shutdown_background();
     match result {
-        Ok(report) => show(&report, &options.dir, args.json),
+        Ok(report) => show(&report, &options.dir, carry.json),
         Err(error) if error.is_late() => {
             writeln!(anstream::stderr(), "error: {error}\nThe run happened, but can't be judged.")?;
             Ok(Exit::Inconclusive)
         }
         Err(error) => Err(without_bare_folder(error, &options.dir)),
+    }
+}
+
+/// What this machine was measured to carry. One that says nothing of it is told of, and not used.
+fn calibration() -> Option<Calibration> {
+    match calibration::find(&calibration::default_path().ok()?) {
+        Found::Known(known) => Some(*known),
+        Found::Nothing => None,
+        Found::Stale(why) => {
+            // Nothing is left to tell when stderr is closed.
+            let _ = writeln!(anstream::stderr(), "warning: not calibrated: {why}");
+            None
+        }
     }
 }
 
@@ -123,22 +162,24 @@ fn terminal_width() -> Option<u16> {
 }
 
 /// `runs/20261124-155730-quickstart`.
-fn default_folder(scenario: &Path, now: &ZonedDateTime) -> PathBuf {
-    let stem = scenario.file_stem().unwrap_or_default().to_string_lossy();
+fn default_folder(stem: &str, now: &ZonedDateTime) -> PathBuf {
     Path::new(RUNS).join(format!("{}-{stem}", now.strftime("%Y%m%d-%H%M%S")))
 }
 
 /// The command that repeats the run.
 fn command(args: &Args, plan: &Plan) -> String {
-    let path = args.scenario.display().to_string();
-    let plain = path.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c));
-    let path = if plain { path } else { format!("'{}'", path.replace('\'', r"'\''")) };
-    format!("squall run {path} --seed {}", plan.seed)
+    format!("squall run {} --seed {}", shell_word(&args.scenario.display().to_string()), plan.seed)
+}
+
+/// A word as a shell takes it.
+pub(crate) fn shell_word(word: &str) -> String {
+    let plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "/._-:=,".contains(c));
+    if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// The first signal (Ctrl-C, SIGTERM, SIGHUP) ends the run cleanly, the second at once: the reaper
 /// then ends what is left.
-fn end_on_signal(abort: &Abort) -> anyhow::Result<()> {
+pub(crate) fn end_on_signal(abort: &Abort) -> anyhow::Result<()> {
     let abort = abort.clone();
     let before = AtomicBool::new(false);
     ctrlc::set_handler(move || {

@@ -169,6 +169,9 @@ macro_rules! steps {
     };
 }
 
+/// Characters of headers' names that the fault log shows.
+const LONGEST_NAMES: usize = 200;
+
 fn describe_delay(delay: Duration) -> String {
     format!("delay({:.3}ms)", delay.as_secs_f64() * 1e3)
 }
@@ -208,7 +211,9 @@ impl Verdict for ResponseVerdict {
             Self::Respond(canned) => format!("respond({})", canned.status.as_u16()),
             Self::Headers(headers) => {
                 let names: Vec<&str> = headers.keys().map(http::HeaderName::as_str).collect();
-                format!("headers({})", names.join(", "))
+                let names = names.join(", ");
+                let shown: String = names.chars().take(LONGEST_NAMES).collect();
+                format!("headers({shown}{})", if shown.len() < names.len() { "…" } else { "" })
             }
             Self::Pace(rate) => format!("pace({rate}B/s)"),
             Self::Reset => "reset".into(),

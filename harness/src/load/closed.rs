@@ -21,6 +21,7 @@ use goose::config::GooseConfiguration;
 use goose::goose::{Scenario, Transaction, TransactionFunction};
 use goose::{GooseAttack, GooseError};
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use super::LoadError;
 use super::exchange::Ask;
@@ -47,6 +48,7 @@ pub(super) async fn run(session: &Arc<Session>, plan: &plan::Users) -> Result<()
         plan: plan.clone(),
         prompts: Prompts::of(&session.plan)?,
         ids: AtomicU64::new(0),
+        all_asked: CancellationToken::new(),
         failure: Mutex::new(None),
     };
     let users = Arc::new(users);
@@ -54,7 +56,7 @@ pub(super) async fn run(session: &Arc<Session>, plan: &plan::Users) -> Result<()
     tokio::select! {
         // What it measured is nothing.
         attacked = attack.execute() => drop(attacked?),
-        never = stop_goose(session) => match never {},
+        never = stop_goose(&users) => match never {},
     }
     let failure = users.failure.lock().take();
     failure.map_or(Ok(()), Err)
@@ -62,8 +64,12 @@ pub(super) async fn run(session: &Arc<Session>, plan: &plan::Users) -> Result<()
 
 /// Tells goose that its users have nothing more to do. It forgets what it is told while it starts, so
 /// it is told again until it has stopped.
-async fn stop_goose(session: &Session) -> Infallible {
-    session.until(session.plan.end()).await;
+async fn stop_goose(users: &Users) -> Infallible {
+    let session = &users.session;
+    tokio::select! {
+        () = session.until(session.plan.end()) => {}
+        () = users.all_asked.cancelled() => {}
+    }
     loop {
         goose::trigger_killswitch("the load is over");
         tokio::time::sleep(STOP_AGAIN).await;
@@ -81,6 +87,8 @@ struct Users {
     plan: plan::Users,
     prompts: Prompts,
     ids: AtomicU64,
+    /// As many requests were asked as the plan may have.
+    all_asked: CancellationToken,
     /// The first thing that went wrong with a user; goose would only count it.
     failure: Mutex<Option<LoadError>>,
 }
@@ -96,29 +104,52 @@ impl Users {
         tokio::time::sleep(REST).await;
     }
 
+    /// The next request's id; none when there are as many as there may be.
+    fn next_id(&self) -> Option<RequestId> {
+        let id = self.ids.fetch_add(1, Ordering::Relaxed);
+        if self.session.plan.traffic.limits.requests.is_some_and(|most| id >= most) {
+            self.all_asked.cancel();
+            return None;
+        }
+        Some(RequestId(id))
+    }
+
     async fn stay_and_ask(&self, number: u32) -> Result<(), LoadError> {
         let session = &self.session;
         let mut dialogue = Dialogue::of(self.plan.turns);
         let mut thinking = Thinking::of(self.plan.think, session.plan.seed, number);
         for stay in traffic::stays(&self.plan, number, session.plan.end()) {
-            session.until(stay.from).await;
-            while !session.over.is_cancelled() {
+            self.until(stay.from).await;
+            while !self.over() {
                 let ready = session.clock.now();
                 if ready >= stay.to {
                     break;
                 }
-                self.ask(ready, &mut dialogue).await?;
+                let Some(id) = self.next_id() else { break };
+                self.ask(id, ready, &mut dialogue).await?;
                 // Whoever would think for longer than it stays goes when its time is over.
-                session.until((session.clock.now() + thinking.draw()).min(stay.to)).await;
+                self.until((session.clock.now() + thinking.draw()).min(stay.to)).await;
             }
         }
         Ok(())
     }
 
+    /// Is there nothing more to ask?
+    fn over(&self) -> bool {
+        self.session.over.is_cancelled() || self.all_asked.is_cancelled()
+    }
+
+    /// Until `at`, or until there is nothing more to ask.
+    async fn until(&self, at: Nanos) {
+        tokio::select! {
+            () = self.session.until(at) => {}
+            () = self.all_asked.cancelled() => {}
+        }
+    }
+
     /// The next turn of the user's conversation, which waits for its answer.
-    async fn ask(&self, ready: Nanos, dialogue: &mut Dialogue) -> Result<(), LoadError> {
+    async fn ask(&self, id: RequestId, ready: Nanos, dialogue: &mut Dialogue) -> Result<(), LoadError> {
         let session = &self.session;
-        let id = RequestId(self.ids.fetch_add(1, Ordering::Relaxed));
         let (prompt, output_tokens) = self.prompts.draw(id)?;
         let prompt = dialogue.ask(prompt);
         let ask = session.ask(id, ready, &prompt, output_tokens)?;

@@ -142,11 +142,14 @@ impl Session {
         while let Some(bytes) = patience.wait(response.chunk()).await?? {
             let at = self.clock.now();
             parser.push(&bytes);
+            let mut events = 0;
             while let Some(event) = parser.next_event() {
+                events += 1;
                 if let Some(data) = &event.data {
                     seen.take(dialect::event(api, event.kind.as_deref(), data), at, expected);
                 }
             }
+            self.meter.events(events);
             if parser.rest().len() > LONGEST_EVENT {
                 return Err(Wire::Garbled(format!("an event of more than {LONGEST_EVENT} bytes")));
             }

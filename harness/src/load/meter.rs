@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
-use squall_report::Lag;
+use squall_report::{Lag, Peak};
+
+use super::heartbeat::Pace;
+use crate::clock::Nanos;
 
 /// A client whose late one in a hundred is later than this is saturated. Objectives on the first token
 /// are hundreds of milliseconds: an error of this size is a few percent of them. An idle machine stays
@@ -17,6 +20,9 @@ const LAG_P99_MAX: Duration = Duration::from_millis(10);
 /// No send may be later than this: whatever held up the client so long (the machine was suspended, the
 /// disk was full) held up everything that it should have measured meanwhile.
 const LAG_MAX: Duration = Duration::from_secs(1);
+/// Where one wake-up in a hundred of the runtime is later than this, events are stamped late by about as
+/// much. A tick of its timer, a millisecond, is always in it, and so is a busy machine's turn of a few.
+const STALL_P99_MAX: Duration = Duration::from_millis(25);
 /// Lag is told apart up to here; longer ones count as this.
 const HIGHEST_US: u64 = 3_600_000_000;
 
@@ -25,20 +31,55 @@ const HIGHEST_US: u64 = 3_600_000_000;
 pub(super) struct Meter {
     /// µs.
     lag: Mutex<Histogram<u64>>,
+    /// µs.
+    stall: Mutex<Histogram<u64>>,
     starved: AtomicU64,
+    sent: AtomicU64,
+    events: AtomicU64,
+    in_flight: AtomicU64,
+    pace: Mutex<Pace>,
 }
 
 impl Meter {
     pub(super) fn new() -> Self {
         let histogram = Histogram::new_with_bounds(1, HIGHEST_US, 3);
         let histogram = histogram.expect("the bounds are constants and in range");
-        Self { lag: Mutex::new(histogram), starved: AtomicU64::new(0) }
+        Self {
+            lag: Mutex::new(histogram.clone()),
+            stall: Mutex::new(histogram),
+            starved: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            events: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
+            pace: Mutex::new(Pace::default()),
+        }
     }
 
     /// A request was sent, this long after it was intended.
     pub(super) fn sent(&self, lag: Duration) {
-        let micros = u64::try_from(lag.as_micros()).unwrap_or(u64::MAX);
-        self.lag.lock().saturating_record(micros);
+        self.lag.lock().saturating_record(micros(lag));
+        self.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A task of the runtime woke so late.
+    pub(super) fn stalled(&self, late: Duration) {
+        self.stall.lock().saturating_record(micros(late));
+    }
+
+    /// So many events came.
+    pub(super) fn events(&self, events: u64) {
+        self.events.fetch_add(events, Ordering::Relaxed);
+    }
+
+    /// So many requests are in flight now.
+    pub(super) fn in_flight(&self, now: u64) {
+        self.in_flight.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// Takes the pace; called about once a second.
+    pub(super) fn pace(&self, now: Nanos) {
+        let (sent, events) = (self.sent.load(Ordering::Relaxed), self.events.load(Ordering::Relaxed));
+        self.pace.lock().look(now, sent, events);
     }
 
     /// A request was not sent, since the client had no file descriptor or port left for it.
@@ -47,12 +88,17 @@ impl Meter {
     }
 
     pub(super) fn lag(&self) -> Lag {
-        let lag = self.lag.lock();
-        if lag.is_empty() {
-            return Lag::default();
-        }
-        let at = |quantile| lag.value_at_quantile(quantile) as f64;
-        Lag { p50: at(0.5), p99: at(0.99), max: lag.max() as f64 }
+        figures(&self.lag.lock())
+    }
+
+    pub(super) fn stall(&self) -> Lag {
+        figures(&self.stall.lock())
+    }
+
+    /// The most that the client carried.
+    pub(super) fn peak(&self) -> Peak {
+        let (requests_per_s, events_per_s) = self.pace.lock().busiest();
+        Peak { requests_per_s, events_per_s, in_flight: self.in_flight.load(Ordering::Relaxed) }
     }
 
     /// Why no verdict can rest on what the client measured, if so.
@@ -75,8 +121,33 @@ impl Meter {
                 )
             })
         };
-        late("one request in a hundred was", p99, LAG_P99_MAX).or_else(|| late("a request was", max, LAG_MAX))
+        late("one request in a hundred was", p99, LAG_P99_MAX)
+            .or_else(|| late("a request was", max, LAG_MAX))
+            .or_else(|| self.why_stalled())
     }
+
+    fn why_stalled(&self) -> Option<String> {
+        let stall = self.stall();
+        (stall.p99 > STALL_P99_MAX.as_micros() as f64).then(|| {
+            format!(
+                "the client's own runtime stood still: one wake-up in a hundred was {:.1} ms late, more than {} ms,                  and events were stamped as late (give it more cores, or send less)",
+                stall.p99 / 1e3,
+                STALL_P99_MAX.as_millis()
+            )
+        })
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn figures(histogram: &Histogram<u64>) -> Lag {
+    if histogram.is_empty() {
+        return Lag::default();
+    }
+    let at = |quantile| histogram.value_at_quantile(quantile) as f64;
+    Lag { p50: at(0.5), p99: at(0.99), max: histogram.max() as f64 }
 }
 
 #[cfg(test)]
@@ -105,6 +176,25 @@ mod tests {
         let meter = Meter::new();
         meter.starved();
         assert!(meter.why_saturated().is_some_and(|why| why.contains("1 requests")));
+    }
+
+    #[test]
+    fn a_runtime_that_stands_still_says_so() {
+        let meter = Meter::new();
+        (0..1_000).for_each(|n| meter.stalled(Duration::from_millis(if n < 20 { 60 } else { 1 })));
+        assert!(meter.why_saturated().is_some_and(|why| why.contains("one wake-up in a hundred was 60.")));
+        let meter = Meter::new();
+        (0..1_000).for_each(|n| meter.stalled(Duration::from_millis(if n < 5 { 60 } else { 9 })));
+        assert_eq!(meter.why_saturated(), None);
+    }
+
+    #[test]
+    fn the_most_in_flight_is_kept() {
+        let meter = Meter::new();
+        for now in [3, 9, 4] {
+            meter.in_flight(now);
+        }
+        assert_eq!(meter.peak().in_flight, 9);
     }
 
     #[test]

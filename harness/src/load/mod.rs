@@ -13,6 +13,7 @@ mod closed;
 mod content;
 mod dialect;
 mod exchange;
+mod heartbeat;
 mod kept;
 mod meter;
 mod open;
@@ -25,7 +26,7 @@ mod wire;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use squall_report::Lag;
+use squall_report::{Lag, Peak};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -59,6 +60,10 @@ pub struct LoadContext {
 pub struct LoadSummary {
     /// How much later than intended requests were sent.
     pub lag: Lag,
+    /// How late a task of the async runtime woke.
+    pub stall: Lag,
+    /// The most that it carried.
+    pub peak: Peak,
     /// Why no verdict can rest on this load, if none can: the client could not keep its schedule.
     pub why_saturated: Option<String>,
 }
@@ -105,9 +110,18 @@ pub async fn run(context: LoadContext) -> Result<LoadSummary, LoadError> {
     let session = Arc::new(Session::new(context)?);
     // Whatever is left of this load when it is dropped ends.
     let _end = session.over.clone().drop_guard();
+    let beating = heartbeat::start(&session);
     match &session.plan.traffic.schedule {
         Schedule::Users(users) => Box::pin(closed::run(&session, users)).await?,
         Schedule::Trace { .. } | Schedule::Arrivals(_) => open::run(&session).await?,
     }
-    Ok(LoadSummary { lag: session.meter.lag(), why_saturated: session.meter.why_saturated() })
+    drop(beating);
+    let meter = &session.meter;
+    meter.pace(session.clock.now());
+    Ok(LoadSummary {
+        lag: meter.lag(),
+        stall: meter.stall(),
+        peak: meter.peak(),
+        why_saturated: meter.why_saturated(),
+    })
 }

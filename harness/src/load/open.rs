@@ -66,6 +66,8 @@ impl Pacer {
     fn pace(self, arrivals: Arrivals) -> Result<(), LoadError> {
         wake_exactly();
         let most = u64::from(self.session.plan.traffic.limits.in_flight);
+        let requests = self.session.plan.traffic.limits.requests;
+        let mut arrived = 0;
         let session = Arc::clone(&self.session);
         let asks = arrivals.map(move |arrival| {
             let arrival = arrival?;
@@ -74,6 +76,7 @@ impl Pacer {
         let asks = Ahead::of(asks, ASKS_AHEAD).map_err(|error| LoadError::Pacer(error.to_string()))?;
         for ask in asks {
             let ask = ask?;
+            arrived += 1;
             if !self.wait_until(ask.intended) {
                 break;
             }
@@ -89,8 +92,11 @@ impl Pacer {
             };
             self.requests.spawn_on(request, &self.runtime);
         }
-        // The last phase lasts as long as it says, also when nothing arrives any more: a node may have to come back.
-        self.wait_until(self.session.plan.end());
+        // The last phase lasts as long as it says, also when nothing arrives any more: a node may have to come
+        // back. A run that was to have so many requests is over with them.
+        if requests != Some(arrived) {
+            self.wait_until(self.session.plan.end());
+        }
         Ok(())
     }
 

@@ -120,6 +120,7 @@ mod tests {
 
     const LIMITS: Limits = Limits {
         in_flight: 1,
+        requests: None,
         connect: Duration::from_secs(1),
         first_token: Duration::from_secs(5),
         idle: Duration::from_secs(3),

@@ -123,7 +123,8 @@ impl Session {
     /// A place among the requests in flight, unless there are `most` already.
     pub(super) fn enter(&self, most: u64) -> Option<InFlight> {
         let enter = |now| (now < most).then_some(now + 1);
-        self.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enter).ok()?;
+        let before = self.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enter).ok()?;
+        self.meter.in_flight(before + 1);
         Some(InFlight(Arc::clone(&self.in_flight)))
     }
 }

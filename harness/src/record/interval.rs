@@ -1,5 +1,7 @@
-//! The histogram log: for each interval and metric a histogram, in the format of HdrHistogram's
-//! tools (V2 with DEFLATE), a tag a metric. Values are nanoseconds; times are seconds of run time.
+//! The histogram log: for each interval and series a histogram, in the format of HdrHistogram's
+//! tools (V2 with DEFLATE), a tag a series. Values are nanoseconds; times are seconds of run time.
+//!
+//! Beside it, each series over the whole run: the sum of what was logged, so that both say the same.
 
 use std::fs::File;
 use std::io::{self, BufWriter};
@@ -7,15 +9,53 @@ use std::time::Duration;
 
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriter, IntervalLogWriterBuilder, Tag};
-use squall_report::Metric;
+use squall_report::{Clock, Metric};
 
 use super::histogram::Latencies;
 use crate::clock::Nanos;
 
 /// What heads the log.
-const COMMENT: &str = "Squall: latencies in ns by metric; ttft, ttfb and e2e from the intended send; \
-                       timestamps are seconds since the run's start";
-const METRICS: [Metric; 5] = [Metric::Ttft, Metric::Ttfb, Metric::Itl, Metric::Tpot, Metric::E2e];
+const COMMENT: &str = "Squall: in ns by tag; ttft, ttfb and e2e from the intended send, with _sent from the \
+                       actual one; dispatch_lag from the intended to the actual send; runtime_stall is how late \
+                       a task woke; timestamps are seconds since the run's start";
+
+/// What is measured, by the tag that it has in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Series {
+    /// A latency, on a clock.
+    Latency(Metric, Clock),
+    /// From the intended to the actual send.
+    DispatchLag,
+    /// How late a task of the runtime woke.
+    RuntimeStall,
+}
+
+const SERIES: [Series; 10] = [
+    Series::Latency(Metric::Ttft, Clock::Intended),
+    Series::Latency(Metric::Ttft, Clock::Sent),
+    Series::Latency(Metric::Ttfb, Clock::Intended),
+    Series::Latency(Metric::Ttfb, Clock::Sent),
+    Series::Latency(Metric::Itl, Clock::Stream),
+    Series::Latency(Metric::Tpot, Clock::Stream),
+    Series::Latency(Metric::E2e, Clock::Intended),
+    Series::Latency(Metric::E2e, Clock::Sent),
+    Series::DispatchLag,
+    Series::RuntimeStall,
+];
+
+impl Series {
+    /// Its tag in the log, and the name of its percentile file.
+    pub(super) fn tag(self) -> &'static str {
+        match self {
+            Self::Latency(Metric::Ttft, Clock::Sent) => "ttft_sent",
+            Self::Latency(Metric::Ttfb, Clock::Sent) => "ttfb_sent",
+            Self::Latency(Metric::E2e, Clock::Sent) => "e2e_sent",
+            Self::Latency(metric, _) => metric.as_str(),
+            Self::DispatchLag => "dispatch_lag",
+            Self::RuntimeStall => "runtime_stall",
+        }
+    }
+}
 
 /// The file's writer; it borrows the file, so that its owner is the thread's function.
 pub(super) type Writer<'f, 's> = IntervalLogWriter<'f, 's, BufWriter<File>, V2DeflateSerializer>;
@@ -28,19 +68,21 @@ pub(super) fn begin<'f, 's>(
     IntervalLogWriterBuilder::new().add_comment(COMMENT).begin_log_with(file, serializer)
 }
 
-/// What has come since the last interval was written.
+/// What has come since the last interval was written, and before.
 pub(super) struct Interval {
     since: Nanos,
-    latencies: [Latencies; METRICS.len()],
+    latencies: [Latencies; SERIES.len()],
+    before: [Latencies; SERIES.len()],
 }
 
 impl Interval {
     pub(super) fn new() -> Self {
-        Self { since: Nanos::ZERO, latencies: std::array::from_fn(|_| Latencies::fine()) }
+        let none = || std::array::from_fn(|_| Latencies::fine());
+        Self { since: Nanos::ZERO, latencies: none(), before: none() }
     }
 
-    pub(super) fn record(&mut self, metric: Metric, latency: Duration) {
-        if let Some(index) = METRICS.iter().position(|known| *known == metric) {
+    pub(super) fn record(&mut self, series: Series, latency: Duration) {
+        if let Some(index) = SERIES.iter().position(|known| *known == series) {
             self.latencies[index].record(latency);
         }
     }
@@ -53,15 +95,21 @@ impl Interval {
     /// Writes the interval and begins the next.
     pub(super) fn write(&mut self, log: &mut Writer<'_, '_>, now: Nanos) -> io::Result<()> {
         let (start, length) = (Duration::from_nanos(self.since.0), self.length(now));
-        for (metric, latencies) in METRICS.iter().zip(&mut self.latencies) {
+        for ((series, latencies), before) in SERIES.iter().zip(&mut self.latencies).zip(&mut self.before) {
             if latencies.count() > 0 {
-                let written =
-                    log.write_histogram(latencies.inner(), start, length, Tag::new(metric.as_str()));
+                let written = log.write_histogram(latencies.inner(), start, length, Tag::new(series.tag()));
                 written.map_err(|error| io::Error::other(format!("{error:?}")))?;
+                before.add(latencies);
                 latencies.clear();
             }
         }
         self.since = now;
         Ok(())
+    }
+
+    /// Each series that has samples, over all intervals that were written.
+    pub(super) fn whole(&self) -> impl Iterator<Item = (Series, &Latencies)> {
+        let all = SERIES.into_iter().zip(&self.before);
+        all.filter(|(_, latencies)| latencies.count() > 0)
     }
 }

@@ -8,6 +8,7 @@ mod facts;
 mod histogram;
 mod interval;
 mod ledger;
+mod percentiles;
 mod recording;
 mod row;
 mod tables;
@@ -16,6 +17,7 @@ mod tests;
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -93,6 +95,8 @@ pub enum Record {
     Fault(Box<FaultRow>),
     /// A node changed its state.
     Node(NodeEvent),
+    /// A task of the runtime woke so late.
+    Stall(Duration),
 }
 
 /// A handle on the recording thread; cheap to clone.

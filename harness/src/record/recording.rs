@@ -11,8 +11,9 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 use hdrhistogram::serialization::V2DeflateSerializer;
 use parking_lot::Mutex;
 
-use super::interval::{self, Interval};
+use super::interval::{self, Interval, Series};
 use super::ledger::Ledger;
+use super::percentiles;
 use super::tables::Tables;
 use super::{
     ATTEMPTS_FILE, FAULTS_FILE, HISTOGRAM_LOG_FILE, Live, NODES_FILE, REQUESTS_FILE, Record, RecordError,
@@ -43,6 +44,7 @@ pub fn start(
     records: Receiver<Record>,
 ) -> Result<Recording, RecordError> {
     let ledgers = Ledgers::create(folder)?;
+    let folder = folder.to_owned();
     let log_path = folder.join(HISTOGRAM_LOG_FILE);
     let log = File::create_new(&log_path)
         .map_err(|source| RecordError::Write { path: log_path.clone(), source })?;
@@ -52,7 +54,9 @@ pub fn start(
     let work = move || {
         let state =
             State { tables: Tables::new(&plan), interval: Interval::new(), ledgers, live: shared, clock };
-        state.run(&plan, &records, &closed, log, &log_path)
+        let (recorded, interval) = state.run(&plan, &records, &closed, log, &log_path)?;
+        percentiles::write_all(&interval, &folder)?;
+        Ok(recorded)
     };
     let thread = std::thread::Builder::new().name("squall-record".into()).spawn(work);
     let thread = thread.map_err(|error| RecordError::Thread(error.to_string()))?;
@@ -120,7 +124,7 @@ impl State {
         closed: &Receiver<()>,
         log: File,
         log_path: &Path,
-    ) -> Result<Recorded, RecordError> {
+    ) -> Result<(Recorded, Interval), RecordError> {
         let unwritable = |source| RecordError::Write { path: log_path.to_owned(), source };
         let mut file = BufWriter::new(log);
         let mut serializer = V2DeflateSerializer::new();
@@ -151,7 +155,7 @@ impl State {
         self.interval.write(&mut log, self.clock.now()).map_err(unwritable)?;
         self.ledgers.flush()?;
         std::io::Write::flush(&mut file).map_err(unwritable)?;
-        Ok(self.tables.finish(plan.slos.len()))
+        Ok((self.tables.finish(plan.slos.len()), self.interval))
     }
 
     fn take(&mut self, record: Record) -> Result<(), RecordError> {
@@ -162,7 +166,12 @@ impl State {
             }
             Record::Request { row, gaps_ns } => {
                 let interval = &mut self.interval;
-                self.tables.request(&row, &gaps_ns, |metric, latency| interval.record(metric, latency));
+                self.tables.request(&row, &gaps_ns, |metric, clock, latency| {
+                    interval.record(Series::Latency(metric, clock), latency);
+                });
+                if let Some(sent) = row.sent_ns {
+                    interval.record(Series::DispatchLag, sent - row.intended_ns);
+                }
                 self.ledgers.requests.add(&row)
             }
             Record::Attempt(row) => {
@@ -176,6 +185,10 @@ impl State {
             Record::Node(event) => {
                 self.tables.node(&event);
                 self.ledgers.nodes.add(&event)
+            }
+            Record::Stall(late) => {
+                self.interval.record(Series::RuntimeStall, late);
+                Ok(())
             }
         }
     }

@@ -69,6 +69,24 @@ struct SliceTable {
     node_attempts: Vec<u64>,
 }
 
+impl SliceTable {
+    /// Takes in the slice that follows.
+    fn add(&mut self, next: Self) {
+        let Self { scheduled, ok, failed, ttft, node_attempts } = next;
+        self.scheduled += scheduled;
+        self.ok += ok;
+        self.failed += failed;
+        match (&mut self.ttft, ttft) {
+            (Some(mine), Some(theirs)) => mine.add(&theirs),
+            (mine @ None, theirs) => *mine = theirs,
+            (Some(_), None) => {}
+        }
+        for (mine, theirs) in self.node_attempts.iter_mut().zip(node_attempts) {
+            *mine += theirs;
+        }
+    }
+}
+
 /// An SLO on gaps: they are in no ledger, so they are counted as they come.
 struct GapObjective {
     slo: usize,
@@ -82,7 +100,10 @@ impl Tables {
     pub(super) fn new(plan: &Plan) -> Self {
         let phases = plan.phases.len();
         let run = Duration::from_nanos(plan.end().0);
-        let slice_length = SLICE_MIN.max(Duration::from_secs(run.as_secs().div_ceil(SLICES)));
+        // How long a run of so many requests lasts is not known: its slices grow with it.
+        let known = plan.traffic.limits.requests.is_none();
+        let slices = if known { run.as_secs().div_ceil(SLICES) } else { 0 };
+        let slice_length = SLICE_MIN.max(Duration::from_secs(slices));
         let objectives = plan.slos.iter().enumerate().filter_map(|(slo, objective)| {
             let Objective::Latency { metric: Metric::Itl, share, bound } = objective.objective else {
                 return None;
@@ -122,10 +143,19 @@ impl Tables {
         self.phase_ends.iter().position(|end| at < *end).unwrap_or(self.phase_ends.len() - 1)
     }
 
-    /// The slice that `at` lies in; the last one that there is room for, at a run that outlasts its
-    /// plan by far.
+    /// The slice that `at` lies in. A run that outlasts its plan by far has its slices joined two by two.
     fn slice(&mut self, at: Nanos) -> &mut SliceTable {
-        let index = (at.0 / Nanos::from(self.slice_length).0).min(2 * SLICES) as usize;
+        while at.0 / Nanos::from(self.slice_length).0 >= 2 * SLICES {
+            self.slice_length *= 2;
+            let mut halves = std::mem::take(&mut self.slices).into_iter();
+            while let Some(mut slice) = halves.next() {
+                if let Some(next) = halves.next() {
+                    slice.add(next);
+                }
+                self.slices.push(slice);
+            }
+        }
+        let index = (at.0 / Nanos::from(self.slice_length).0) as usize;
         let nodes = self.nodes.len();
         while self.slices.len() <= index {
             let node_attempts = vec![0; nodes];
@@ -145,7 +175,7 @@ impl Tables {
         &mut self,
         row: &RequestRow,
         gaps: &[u32],
-        mut interval: impl FnMut(Metric, Duration),
+        mut interval: impl FnMut(Metric, Clock, Duration),
     ) {
         let phase = self.phase_at(row.intended_ns);
         let counts = &mut self.counts[phase];
@@ -162,9 +192,7 @@ impl Tables {
         }
         for (metric, clock, latency) in samples(row) {
             self.cell(phase, row.cohort, metric, clock).record(latency);
-            if clock != Clock::Sent {
-                interval(metric, latency);
-            }
+            interval(metric, clock, latency);
         }
         if ok && let Some(first) = row.first_content_ns {
             self.live[phase].record(first - row.intended_ns);
@@ -176,7 +204,7 @@ impl Tables {
             for gap in gaps {
                 let gap = Duration::from_nanos(u64::from(*gap));
                 cell.record(gap);
-                interval(Metric::Itl, gap);
+                interval(Metric::Itl, Clock::Stream, gap);
             }
             self.objectives(phase, gaps);
         }

@@ -52,7 +52,14 @@ fn plan() -> Plan {
             lengths: Lengths { input: Length::Fixed(1), output: Length::Fixed(1) },
             corpus: None,
             stream: true,
-            limits: Limits { in_flight: 1, connect: limit, first_token: limit, idle: limit, total: limit },
+            limits: Limits {
+                in_flight: 1,
+                requests: None,
+                connect: limit,
+                first_token: limit,
+                idle: limit,
+                total: limit,
+            },
         },
         phases: vec![phase("calm", 0), phase("storm", 10)],
         faults: Vec::new(),
@@ -140,6 +147,7 @@ fn recorded(folder: &Path) -> Result<(Recorded, Facts), RecordError> {
         recorder.record(Record::Attempt(Box::new(attempt(id, at_ms, false))));
     }
     recorder.record(Record::Attempt(Box::new(attempt(9, 300, true))));
+    recorder.record(Record::Stall(Duration::from_millis(2)));
     let state = NodeState::Down;
     recorder.record(Record::Node(NodeEvent { at_ns: Nanos(5), node: "a".into(), state }));
     let recorded = recording.finish()?;
@@ -211,7 +219,22 @@ fn the_histogram_log_is_read_by_its_own_format() -> Result<(), Box<dyn std::erro
         }
     }
     tags.sort();
-    assert_eq!(tags, ["e2e", "itl", "tpot", "ttfb", "ttft"]);
+    let known = [
+        "dispatch_lag",
+        "e2e",
+        "e2e_sent",
+        "itl",
+        "runtime_stall",
+        "tpot",
+        "ttfb",
+        "ttfb_sent",
+        "ttft",
+        "ttft_sent",
+    ];
+    assert_eq!(tags, known);
+    for tag in known {
+        assert!(folder.path().join(format!("percentiles/{tag}.hgrm")).exists(), "{tag}");
+    }
     Ok(())
 }
 

@@ -38,8 +38,14 @@ const LARGEST: u64 = 4 << 20;
 /// scenario's own.
 pub fn load(path: &Path, seed: Option<u64>) -> Result<Plan, ScenarioError> {
     let source = read(path).map_err(|mistake| ScenarioError::new(path, None, vec![mistake]))?;
-    let failed = |mistakes| ScenarioError::new(path, Some(&source), mistakes);
-    let raw = de::from_toml(&source).map_err(failed)?;
+    parse(&source, path, seed)
+}
+
+/// The same for a scenario's text that is in no file; `path` stands for it in messages, and paths in
+/// it are relative to the folder of `path`.
+pub fn parse(source: &str, path: &Path, seed: Option<u64>) -> Result<Plan, ScenarioError> {
+    let failed = |mistakes| ScenarioError::new(path, Some(source), mistakes);
+    let raw = de::from_toml(source).map_err(failed)?;
     resolve::plan(&raw, path, seed).map_err(failed)
 }
 

@@ -249,6 +249,8 @@ pub enum Length {
 pub struct Limits {
     /// Requests in flight at once; an arrival beyond it is counted as shed.
     pub in_flight: u32,
+    /// Requests of the whole run; it ends when so many have ended. None for as many as there are.
+    pub requests: Option<u64>,
     /// To connect.
     pub connect: Duration,
     /// To the first content.

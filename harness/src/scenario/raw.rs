@@ -288,6 +288,10 @@ pub(super) struct Limits {
     /// Requests in flight at once; an arrival beyond it is counted as shed. 1000 when it is left out.
     #[schemars(example = 2000)]
     pub(super) in_flight: Option<Placed<u32>>,
+    /// Requests of the whole run: it ends when so many have ended, or with its last phase, whichever is
+    /// first.
+    #[schemars(example = 1000)]
+    pub(super) requests: Option<Placed<u32>>,
     /// To connect; `2s` when it is left out.
     #[schemars(example = &"2s")]
     pub(super) connect: Option<Placed<DurationText>>,

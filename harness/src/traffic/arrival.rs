@@ -40,21 +40,30 @@ pub struct Arrivals {
     prompts: Prompts,
     times: Times,
     next: u64,
+    most: u64,
 }
 
-/// The arrivals of `plan`, from its start to its end.
+/// The arrivals of `plan`, from its start to its end, or until there are as many as it may have.
 ///
 /// Fails at once when the trace can't be opened, has a bad header or no rows, or when the schedule
 /// is a closed loop; a bad row, or a trace that is too short, is found when it is reached (and by
 /// [`survey`] beforehand).
 pub fn arrivals(plan: &Plan) -> Result<Arrivals, TrafficError> {
-    Ok(Arrivals { prompts: Prompts::of(plan)?, times: Times::of(plan)?, next: 0 })
+    Ok(Arrivals { prompts: Prompts::of(plan)?, times: Times::of(plan)?, next: 0, most: most(plan) })
+}
+
+/// As many requests as the plan may have.
+fn most(plan: &Plan) -> u64 {
+    plan.traffic.limits.requests.unwrap_or(u64::MAX)
 }
 
 impl Iterator for Arrivals {
     type Item = Result<Arrival, TrafficError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if self.next >= self.most {
+            return None;
+        }
         let slot = match self.times.next()? {
             Ok(slot) => slot,
             Err(error) => return Some(Err(error)),
@@ -124,7 +133,9 @@ pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
     let mut busiest = per_phase.clone();
     if let Schedule::Users(users) = &plan.traffic.schedule {
         let (per_phase, basis) = match users::ceiling(users, plan) {
-            Some(ceiling) => (ceiling, Basis::AtMost),
+            Some(ceiling) => {
+                (ceiling.into_iter().map(|phase| phase.min(most(plan))).collect(), Basis::AtMost)
+            }
             None => (per_phase, Basis::Unknown),
         };
         let skipped = Skipped::default();
@@ -132,7 +143,7 @@ pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
     }
     let (mut second, mut in_second) = ((0, 0), 0);
     let mut times = Times::of(plan)?;
-    for slot in times.by_ref() {
+    for slot in times.by_ref().take(usize::try_from(most(plan)).unwrap_or(usize::MAX)) {
         let at = slot?.at;
         let phase = plan.phase_at(at);
         per_phase[phase] += 1;

@@ -17,7 +17,7 @@ mod tests;
 mod text;
 mod view;
 
-use squall_report::{Client, Counts, Fault, Lag, Phase, Report, SCHEMA, ScenarioInfo};
+use squall_report::{Calibration, Client, Counts, Fault, Lag, Peak, Phase, Report, SCHEMA, ScenarioInfo};
 
 use crate::clock::Nanos;
 use crate::record::{Facts, Recorded};
@@ -49,6 +49,12 @@ pub struct Evidence {
     pub peak_rss_bytes: u64,
     /// How much later than scheduled requests were sent.
     pub lag: Lag,
+    /// How late a task of the client's runtime woke.
+    pub stall: Lag,
+    /// The most that the client carried.
+    pub peak: Peak,
+    /// What the machine was measured to carry, where that is known, and what the run went beyond.
+    pub calibration: Option<Calibration>,
     /// Why the client could not keep to its schedule, if it could not.
     pub saturated: Option<String>,
     /// What each fault did, in the plan's order.
@@ -72,7 +78,7 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
     };
     let verdict = found.verdict();
     let reasons = found.reasons(&view, verdict);
-    let phases = phases(plan, recorded);
+    let phases = phases(plan, recorded, evidence.duration);
     Report {
         schema: SCHEMA,
         scenario: ScenarioInfo {
@@ -95,7 +101,10 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
         answers: answers::found(plan, facts),
         client: Client {
             dispatch_lag_us: evidence.lag,
+            runtime_stall_us: evidence.stall,
             saturated: evidence.saturated.is_some(),
+            peak: evidence.peak,
+            calibration: evidence.calibration,
             cpu_s: evidence.cpu_s,
             peak_rss_bytes: evidence.peak_rss_bytes,
         },
@@ -127,7 +136,11 @@ fn untrusted(plan: &Plan, evidence: &Evidence) -> Vec<String> {
     let saturated = evidence.saturated.iter().map(|why| {
         format!("the load generator was saturated, so that its figures say nothing of the service: {why}")
     });
-    trapped.into_iter().chain(aborted).chain(saturated).collect()
+    let beyond =
+        evidence.calibration.iter().flat_map(|calibration| &calibration.exceeded).map(|why| {
+            format!("the load went beyond what this machine's client was measured to carry: {why}")
+        });
+    trapped.into_iter().chain(aborted).chain(saturated).chain(beyond).collect()
 }
 
 /// Says so when not one of the requests succeeded.
@@ -140,13 +153,15 @@ fn nothing_worked(view: &View<'_>) -> Option<String> {
     Some(format!("not one of {} succeeded: {ends}", text::count(sent, "request")))
 }
 
-fn phases(plan: &Plan, recorded: &Recorded) -> Vec<Phase> {
+fn phases(plan: &Plan, recorded: &Recorded, duration: Nanos) -> Vec<Phase> {
     let phases = plan.phases.iter().enumerate();
+    // A run of so many requests is over with them, whatever its phases would have had to come.
+    let over = plan.traffic.limits.requests.map_or(Nanos(u64::MAX), |_| duration);
     phases
         .map(|(index, phase)| Phase {
             name: phase.name.clone(),
-            start_s: phase.start.as_secs_f64(),
-            end_s: phase.end().as_secs_f64(),
+            start_s: phase.start.min(over).as_secs_f64(),
+            end_s: phase.end().min(over).as_secs_f64(),
             warmup: phase.warmup,
             counts: Counts {
                 scheduled: recorded.scheduled.get(index).copied().unwrap_or_default(),

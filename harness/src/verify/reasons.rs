@@ -117,6 +117,9 @@ impl Found<'_> {
             .fold((0_u64, 0_u64), |(all, good), request| (all + 1, good + u64::from(ok(request))));
         let requests = text::count(all, "request");
         let mut reasons = vec![format!("all hold: {}; {good} of {requests} succeeded", text::list(&held))];
+        if self.slos.is_empty() && bounds == 0 {
+            reasons.push("no objective was given, so nothing is claimed of the service".into());
+        }
         reasons.extend(self.episodes.iter().map(told));
         reasons
     }

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     fn attempt(draw: u64) -> Attempt {
-        Attempt { id: 0, node: String::new(), request: None, ordinal: 0, draw, at: 0, since_start: 0 }
+        Attempt { id: 0, node: 0, request: None, ordinal: 0, draw, at: 0, since_start: 0 }
     }
 
     fn percentiles(draw: impl Fn(&mut Chance) -> f64) -> (f64, f64) {

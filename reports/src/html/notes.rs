@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::section;
 
 /// Terms in the order in which a reader meets them.
-const TERMS: [(&str, &str); 16] = [
+const TERMS: [(&str, &str); 18] = [
     (
         "ttft",
         "Time to first token: to the first event with content. A role or an empty chunk does not count.",
@@ -23,6 +23,14 @@ const TERMS: [(&str, &str); 16] = [
         "Latency counts from the scheduled arrival, so that a stalled server or client can't hide waiting.",
     ),
     ("sent clock", "Latency counts from the actual send."),
+    (
+        "sent late",
+        "The dispatch lag: from the scheduled arrival to the actual send, for want of the client's own time.",
+    ),
+    (
+        "runtime woke late",
+        "How late a task of the client's runtime woke: events are stamped as late. A tick of its timer, a millisecond, is its floor.",
+    ),
     ("failure", "In a latency objective a failed request is a miss: it took longer than any bound."),
     (
         "95% interval",
@@ -36,11 +44,12 @@ const TERMS: [(&str, &str); 16] = [
     ("amplification", "Attempts a request: retries are load that a sick fleet has to bear."),
 ];
 
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("report.json", "this report, for programs"),
     ("junit.xml", "its verdicts, for CI servers"),
     ("summary.md", "a short form, for a CI job's page"),
     ("latency.hlog", "latency over time, an HdrHistogram log"),
+    ("percentiles/*.hgrm", "latency by percentile over the whole run, as HdrHistogram's tools plot it"),
     ("requests.jsonl", "every request, as the load generator saw it"),
     ("attempts.jsonl", "every attempt, as the proxies before the nodes saw it"),
     ("faults.jsonl", "every verdict and action of a fault"),

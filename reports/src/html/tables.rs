@@ -227,11 +227,14 @@ pub(super) fn client(report: &Report) -> Markup {
             @if client.saturated {
                 strong { "It could not keep to its schedule: no verdict can rest on this run's figures." }
             } @else { "It kept to its schedule." }
+            " " (format::carried(client))
         }
         dl.facts {
             div { dt { "Sent late, median" } dd { (format::micros(lag.p50)) } }
             div { dt { "Sent late, p99" } dd { (format::micros(lag.p99)) } }
             div { dt { "Sent late, at most" } dd { (format::micros(lag.max)) } }
+            div { dt { "Runtime woke late, p99" } dd { (format::micros(client.runtime_stall_us.p99)) } }
+            div { dt { "Runtime woke late, at most" } dd { (format::micros(client.runtime_stall_us.max)) } }
             div { dt { "CPU time" } dd { (format::seconds(client.cpu_s)) } }
             div { dt { "Memory, at most" } dd { (format::bytes(client.peak_rss_bytes)) } }
         }

@@ -84,7 +84,18 @@ faults[].traps                    integer
 client.dispatch_lag_us.p50        number
 client.dispatch_lag_us.p99        number
 client.dispatch_lag_us.max        number
+client.runtime_stall_us.p50       number
+client.runtime_stall_us.p99       number
+client.runtime_stall_us.max       number
 client.saturated                  boolean
+client.peak.requests_per_s        number
+client.peak.events_per_s          number
+client.peak.in_flight             integer
+client.calibration.measured_at    string
+client.calibration.requests_per_s number
+client.calibration.events_per_s   number
+client.calibration.open_streams   integer
+client.calibration.exceeded[]     string
 client.cpu_s                      number
 client.peak_rss_bytes             integer
 ";

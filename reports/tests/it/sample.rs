@@ -2,8 +2,9 @@
 //! back at 31 s, while `b` is slow and answers errors. Its figures follow from simple formulas.
 
 use squall_report::{
-    Answers, Check, Client, Clock, Cohort, Counter, Counts, Curve, Failover, Fault, Invariant, Lag, Latency,
-    Metric, Node, NodeState, Percentiles, Phase, Point, Report, SCHEMA, ScenarioInfo, Slice, Slo, Verdict,
+    Answers, Calibration, Check, Client, Clock, Cohort, Counter, Counts, Curve, Failover, Fault, Invariant,
+    Lag, Latency, Metric, Node, NodeState, Peak, Percentiles, Phase, Point, Report, SCHEMA, ScenarioInfo,
+    Slice, Slo, Verdict,
 };
 
 const DIED: u32 = 22;
@@ -38,7 +39,16 @@ pub(crate) fn pass() -> Report {
         answers: Answers { tokenizer: "o200k_base".into(), ..Answers::default() },
         client: Client {
             dispatch_lag_us: Lag { p50: 38.0, p99: 212.0, max: 1_840.0 },
+            runtime_stall_us: Lag { p50: 1_020.0, p99: 2_310.0, max: 6_400.0 },
             saturated: false,
+            peak: Peak { requests_per_s: 44.2, events_per_s: 9_120.0, in_flight: 131 },
+            calibration: Some(Calibration {
+                measured_at: "2026-11-24T12:00:00Z".into(),
+                requests_per_s: 3_200.0,
+                events_per_s: 160_000.0,
+                open_streams: 4_000,
+                exceeded: Vec::new(),
+            }),
             cpu_s: 9.42,
             peak_rss_bytes: 96_468_992,
         },
@@ -100,6 +110,10 @@ pub(crate) fn inconclusive() -> Report {
     report.verdict = Verdict::Inconclusive;
     report.aborted = Some("interrupted by a signal".into());
     report.duration_s = 26.4;
+    if let Some(calibration) = &mut report.client.calibration {
+        calibration.requests_per_s = 40.0;
+        calibration.exceeded = vec!["44 requests a second in its busiest five seconds, it carries 40".into()];
+    }
     report.reasons = vec![
         "the run was ended before its time: interrupted by a signal".into(),
         "first token: 24 samples can't decide p95; 59 are needed".into(),

@@ -13,11 +13,14 @@ use super::{duration, moment, percent};
 pub(super) fn load(plan: &Plan) -> String {
     let traffic = &plan.traffic;
     let stream = if traffic.stream { "streams" } else { "no streams" };
+    let limits = traffic.limits;
+    let requests =
+        limits.requests.map_or_else(String::new, |requests| format!(", {requests} requests in all"));
     format!(
-        "{}{}; {stream}, at most {} in flight",
+        "{}{}; {stream}, at most {} in flight{requests}",
         schedule(traffic),
         spikes(traffic),
-        traffic.limits.in_flight
+        limits.in_flight
     )
 }
 

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::bindings::exports::squall::fault::plugin as wit;
 use super::bindings::squall::fault::types as wit_types;
+use super::in_a_line;
 use crate::fault::{
     BodyVerdict, Call, Canned, ConnectVerdict, Description, Ending, EventVerdict, Hooks, Parameter,
     RequestHead, RequestVerdict, ResponseHead, ResponseVerdict,
@@ -17,6 +18,8 @@ use crate::fault::{
 const LARGEST: usize = 16 << 20;
 /// How many events one verdict may make of one.
 const MOST_EVENTS: usize = 10_000;
+/// How many headers one verdict may set; a map of headers panics when it has some ten thousands.
+const MOST_HEADERS: usize = 1_000;
 /// How many writes one verdict may make of an event; each is waited for.
 const MOST_WRITES: usize = 1_000;
 
@@ -198,6 +201,10 @@ fn canned(answer: wit_types::Canned) -> Result<Canned, String> {
 }
 
 fn header_map(list: Vec<wit_types::Header>) -> Result<HeaderMap, String> {
+    if list.len() > MOST_HEADERS {
+        return Err(format!("it answers with {} headers; {MOST_HEADERS} is the most", list.len()));
+    }
+    within(list.iter().map(|header| header.name.len() + header.value.len()).sum())?;
     let mut headers = HeaderMap::new();
     for header in list {
         let name = HeaderName::from_bytes(header.name.as_bytes());
@@ -205,10 +212,30 @@ fn header_map(list: Vec<wit_types::Header>) -> Result<HeaderMap, String> {
         let (Ok(name), Ok(value)) = (name, value) else {
             return Err(format!(
                 "it answers with a header `{}` that HTTP does not allow",
-                header.name.escape_debug()
+                in_a_line(&header.name)
             ));
         };
         headers.append(name, value);
     }
     Ok(headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_with_more_headers_than_a_map_holds_is_a_failure() {
+        let header = wit_types::Header { name: "x-a".into(), value: b"b".to_vec() };
+        assert_eq!(header_map(vec![header.clone(); MOST_HEADERS]).expect("the most").len(), MOST_HEADERS);
+        let why = header_map(vec![header; 40_000]).expect_err("too many");
+        assert_eq!(why, "it answers with 40000 headers; 1000 is the most");
+    }
+
+    #[test]
+    fn a_failure_quotes_little_and_nothing_that_drives_a_terminal() {
+        let header = wit_types::Header { name: "\u{1b}[2J".repeat(1_000_000), value: Vec::new() };
+        let why = header_map(vec![header]).expect_err("not a name");
+        assert!(why.len() < 2_000 && !why.chars().any(char::is_control), "{why:.300}");
+    }
 }

@@ -52,6 +52,9 @@ const EPOCH: Duration = Duration::from_millis(50);
 /// All of a plugin's memory.
 pub(super) const MEMORY: u64 = 64 << 20;
 
+/// Characters of a message that are shown.
+const LINE: usize = 300;
+
 /// How a core module begins.
 const CORE: &[u8] = b"\0asm\x01\0\0\0";
 /// How a component begins.
@@ -171,12 +174,23 @@ impl Host {
 
 /// Refuses a name that is of another interface, or of another track of ours.
 fn known(name: &str) -> Result<(), Refusal> {
-    let version = interface::version_of(name).ok_or_else(|| Refusal::Import(name.to_owned()))?;
-    if interface::speaks(version) { Ok(()) } else { Err(Refusal::Version { has: version.to_owned() }) }
+    let version = interface::version_of(name).ok_or_else(|| Refusal::Import(in_a_line(name)))?;
+    if interface::speaks(version) { Ok(()) } else { Err(Refusal::Version { has: in_a_line(version) }) }
 }
 
 fn first_line(error: &wasmtime::Error) -> String {
-    format!("{error:#}").lines().next().unwrap_or_default().to_owned()
+    in_a_line(format!("{error:#}").lines().next().unwrap_or_default())
+}
+
+/// A text in which a plugin may have had its say, fit for a line: such a one may be of any length, and drive a
+/// terminal.
+fn in_a_line(text: &str) -> String {
+    let mut line: String =
+        text.chars().take(LINE).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if text.chars().nth(LINE).is_some() {
+        line.push('…');
+    }
+    line
 }
 
 fn store(engine: &wasmtime::Engine, state: State) -> Store<State> {
@@ -237,7 +251,7 @@ impl Plugin {
         }
         let config = std::mem::take(&mut self.config);
         let configured = self.configure(&config)?;
-        configured.map_err(|why| self.trap("configure", TrapKind::Other(why)))
+        configured.map_err(|why| self.trap("configure", TrapKind::Other(in_a_line(&why))))
     }
 
     /// What it says of itself.

@@ -10,7 +10,7 @@ use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use super::{Refusal, known};
+use super::{Refusal, in_a_line, known};
 use crate::fault::interface::{WIT, version_of};
 
 /// What the sections are called in which a module says what it implements.
@@ -18,7 +18,7 @@ const CLAIM: &str = "component-type";
 
 /// Wraps a valid core module.
 pub(super) fn wrap(module: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let not_wrapped = |error: &anyhow::Error| Refusal::NotWrapped(error.root_cause().to_string());
+    let not_wrapped = |error: &anyhow::Error| Refusal::NotWrapped(in_a_line(&error.root_cause().to_string()));
     let mut module = without_claims(module)?;
     let mut interface = Resolve::default();
     let world = interface
@@ -36,16 +36,16 @@ fn without_claims(module: &[u8]) -> Result<Vec<u8>, Refusal> {
     let mut written = 0;
     let mut claims = false;
     for payload in Parser::new(0).parse_all(module) {
-        let payload = payload.map_err(|error| Refusal::Invalid(error.to_string()))?;
+        let payload = payload.map_err(|error| Refusal::Invalid(in_a_line(&error.to_string())))?;
         if let Payload::ImportSection(imports) = &payload {
             for import in imports.clone().into_imports() {
-                let import = import.map_err(|error| Refusal::Invalid(error.to_string()))?;
+                let import = import.map_err(|error| Refusal::Invalid(in_a_line(&error.to_string())))?;
                 known(import.module)?;
             }
         }
         if let Payload::ExportSection(exports) = &payload {
             for export in exports.clone() {
-                let export = export.map_err(|error| Refusal::Invalid(error.to_string()))?;
+                let export = export.map_err(|error| Refusal::Invalid(in_a_line(&error.to_string())))?;
                 // `squall:fault/plugin@0.2.0#request`; memories and the like have plain names.
                 let interface = export.name.split('#').next().unwrap_or_default();
                 if version_of(interface).is_some() {

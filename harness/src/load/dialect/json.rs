@@ -30,6 +30,17 @@ pub(super) fn message_of(error: &RawValue) -> String {
         .unwrap_or_else(|_| json.to_owned())
 }
 
+/// Why there is no answer, where an object of one of OpenAI's APIs says so: in its `error`, or, as older vLLM
+/// has it, in the `message` of an object that is an error itself.
+pub(super) fn failure(
+    error: Option<&RawValue>,
+    object: Option<&Text<'_>>,
+    message: Option<&RawValue>,
+) -> Option<String> {
+    let is_error = object.is_some_and(|object| object.0 == "error");
+    error.map(message_of).or_else(|| is_error.then(|| message.map(message_of).unwrap_or_default()))
+}
+
 /// An event that is called an error is one, whatever its data looks like.
 pub(super) fn or_named_error<'a>(kind: Option<&[u8]>, data: &[u8], said: Said<'a>) -> Said<'a> {
     if kind == Some(b"error") && !matches!(said, Said::Error(_)) {

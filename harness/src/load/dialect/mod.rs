@@ -6,6 +6,7 @@
 mod anthropic_messages;
 mod json;
 mod openai_chat;
+mod openai_chunk;
 mod openai_completions;
 mod openai_embeddings;
 mod openai_responses;

@@ -4,36 +4,17 @@
 //! are what vLLM, `SGLang`, `DeepSeek` and `OpenRouter` call the thinking of a model; an error inside a stream
 //! is an object with `error` (`OpenAI`, vLLM, `LiteLLM`), one with `"object": "error"` (older vLLM), or an
 //! event of kind `error`.
-//!
-//! The hot path: each event of each stream comes through here, so fields are borrowed and nothing is
-//! made of what is not looked at.
 
 mod request;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use super::json::{Text, message_of, or_named_error, said};
-use super::{Part, Said};
+use super::json::{Text, said};
+use super::{Part, Said, openai_chunk};
 
 pub(super) use request::body;
 
-const DONE: &[u8] = b"[DONE]";
-
-/// A chunk of a stream, or a whole completion: they differ in the name of the message only.
-#[derive(Deserialize)]
-struct Chunk<'a> {
-    #[serde(borrow)]
-    choices: Option<Vec<Choice<'a>>>,
-    usage: Option<Usage>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    object: Option<Text<'a>>,
-    #[serde(borrow)]
-    message: Option<&'a RawValue>,
-}
-
+/// A chunk's choice, or a whole completion's: they differ in the name of the message only.
 #[derive(Deserialize)]
 struct Choice<'a> {
     #[serde(borrow, alias = "message")]
@@ -68,11 +49,6 @@ struct Function<'a> {
     arguments: Option<Text<'a>>,
 }
 
-#[derive(Deserialize)]
-struct Usage {
-    completion_tokens: Option<u32>,
-}
-
 impl Delta<'_> {
     fn has_other(&self) -> bool {
         said(self.reasoning_content.as_ref())
@@ -87,44 +63,30 @@ impl Delta<'_> {
     }
 }
 
-pub(super) fn event<'a>(kind: Option<&[u8]>, data: &'a [u8]) -> Said<'a> {
-    if data == DONE {
-        return Said::LAST;
+impl<'a> openai_chunk::Choice<'a> for Choice<'a> {
+    const WHAT: &'static str = "chat completion";
+
+    fn finish_reason(&self) -> Option<&Text<'a>> {
+        self.finish_reason.as_ref()
     }
-    or_named_error(kind, data, read(data, "event"))
+
+    fn part(self) -> Part<'a> {
+        let delta = self.delta.unwrap_or_default();
+        Part {
+            other: delta.has_other(),
+            text: delta.content.map(|text| text.0).unwrap_or_default(),
+            finished: said(self.finish_reason.as_ref()),
+            ..Part::default()
+        }
+    }
+}
+
+pub(super) fn event<'a>(kind: Option<&[u8]>, data: &'a [u8]) -> Said<'a> {
+    openai_chunk::event::<Choice<'a>>(kind, data)
 }
 
 pub(super) fn whole(body: &[u8]) -> Said<'_> {
-    read(body, "body")
-}
-
-fn read<'a>(json: &'a [u8], what: &str) -> Said<'a> {
-    let chunk: Chunk<'a> = match serde_json::from_slice(json) {
-        Ok(chunk) => chunk,
-        Err(error) => return Said::Unreadable(format!("the {what} is no chat completion: {error}")),
-    };
-    if let Some(error) = chunk.error {
-        return Said::Error(message_of(error));
-    }
-    if chunk.object.is_some_and(|object| object.0 == "error") {
-        return Said::Error(chunk.message.map(message_of).unwrap_or_default());
-    }
-    let tokens = chunk.usage.and_then(|usage| usage.completion_tokens);
-    // One choice was asked for.
-    let Some(choice) = chunk.choices.into_iter().flatten().next() else {
-        return Said::Part(Part { tokens, ..Part::default() });
-    };
-    if choice.finish_reason.as_ref().is_some_and(|reason| reason.0 == "error") {
-        return Said::Error("the finish_reason is `error`".into());
-    }
-    let delta = choice.delta.unwrap_or_default();
-    Said::Part(Part {
-        other: delta.has_other(),
-        text: delta.content.map(|text| text.0).unwrap_or_default(),
-        finished: said(choice.finish_reason.as_ref()),
-        tokens,
-        last: false,
-    })
+    openai_chunk::whole::<Choice<'_>>(body)
 }
 
 #[cfg(test)]

@@ -5,12 +5,10 @@
 //! `[DONE]`; so do errors in it.
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
-use super::json::{Text, message_of, or_named_error, said};
+use super::json::{Text, said};
+use super::openai_chunk::{self, StreamOptions};
 use super::{Part, Question, Said};
-
-const DONE: &[u8] = b"[DONE]";
 
 #[derive(Serialize)]
 struct Request<'a> {
@@ -22,11 +20,6 @@ struct Request<'a> {
     stream_options: Option<StreamOptions>,
 }
 
-#[derive(Serialize)]
-struct StreamOptions {
-    include_usage: bool,
-}
-
 pub(super) fn body(question: Question<'_>) -> serde_json::Result<Vec<u8>> {
     let prompt = question.all();
     serde_json::to_vec(&Request {
@@ -34,22 +27,8 @@ pub(super) fn body(question: Question<'_>) -> serde_json::Result<Vec<u8>> {
         prompt: &prompt,
         max_tokens: question.tokens,
         stream: question.stream,
-        stream_options: question.stream.then_some(StreamOptions { include_usage: true }),
+        stream_options: StreamOptions::of(question.stream),
     })
-}
-
-/// A chunk of a stream, or a whole completion.
-#[derive(Deserialize)]
-struct Chunk<'a> {
-    #[serde(borrow)]
-    choices: Option<Vec<Choice<'a>>>,
-    usage: Option<Usage>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    object: Option<Text<'a>>,
-    #[serde(borrow)]
-    message: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -60,47 +39,28 @@ struct Choice<'a> {
     finish_reason: Option<Text<'a>>,
 }
 
-#[derive(Deserialize)]
-struct Usage {
-    completion_tokens: Option<u32>,
+impl<'a> openai_chunk::Choice<'a> for Choice<'a> {
+    const WHAT: &'static str = "completion";
+
+    fn finish_reason(&self) -> Option<&Text<'a>> {
+        self.finish_reason.as_ref()
+    }
+
+    fn part(self) -> Part<'a> {
+        Part {
+            finished: said(self.finish_reason.as_ref()),
+            text: self.text.map(|text| text.0).unwrap_or_default(),
+            ..Part::default()
+        }
+    }
 }
 
 pub(super) fn event<'a>(kind: Option<&[u8]>, data: &'a [u8]) -> Said<'a> {
-    if data == DONE {
-        return Said::LAST;
-    }
-    or_named_error(kind, data, read(data, "event"))
+    openai_chunk::event::<Choice<'a>>(kind, data)
 }
 
 pub(super) fn whole(body: &[u8]) -> Said<'_> {
-    read(body, "body")
-}
-
-fn read<'a>(json: &'a [u8], what: &str) -> Said<'a> {
-    let chunk: Chunk<'a> = match serde_json::from_slice(json) {
-        Ok(chunk) => chunk,
-        Err(error) => return Said::Unreadable(format!("the {what} is no completion: {error}")),
-    };
-    if let Some(error) = chunk.error {
-        return Said::Error(message_of(error));
-    }
-    if chunk.object.is_some_and(|object| object.0 == "error") {
-        return Said::Error(chunk.message.map(message_of).unwrap_or_default());
-    }
-    let tokens = chunk.usage.and_then(|usage| usage.completion_tokens);
-    // One choice was asked for.
-    let Some(choice) = chunk.choices.into_iter().flatten().next() else {
-        return Said::Part(Part { tokens, ..Part::default() });
-    };
-    if choice.finish_reason.as_ref().is_some_and(|reason| reason.0 == "error") {
-        return Said::Error("the finish_reason is `error`".into());
-    }
-    Said::Part(Part {
-        finished: said(choice.finish_reason.as_ref()),
-        text: choice.text.map(|text| text.0).unwrap_or_default(),
-        tokens,
-        ..Part::default()
-    })
+    openai_chunk::whole::<Choice<'_>>(body)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::json::{Text, message_of};
+use super::json::{Text, failure};
 use super::{Part, Question, Said};
 
 #[derive(Serialize)]
@@ -47,11 +47,8 @@ pub(super) fn whole(body: &[u8]) -> Said<'_> {
         Ok(answer) => answer,
         Err(error) => return Said::Unreadable(format!("the body has no embeddings: {error}")),
     };
-    if let Some(error) = answer.error {
-        return Said::Error(message_of(error));
-    }
-    if answer.object.is_some_and(|object| object.0 == "error") {
-        return Said::Error(answer.message.map(message_of).unwrap_or_default());
+    if let Some(why) = failure(answer.error, answer.object.as_ref(), answer.message) {
+        return Said::Error(why);
     }
     // One text was given.
     let vector = answer.data.into_iter().flatten().next().map(|embedding| embedding.embedding.get());

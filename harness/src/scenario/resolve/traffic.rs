@@ -132,6 +132,9 @@ impl Resolver {
     fn limits(&mut self, raw: Option<&raw::Limits>) -> Limits {
         Limits {
             in_flight: self.count_or("in_flight", raw.and_then(|raw| raw.in_flight.as_ref()), 1, IN_FLIGHT),
+            requests: raw
+                .and_then(|raw| raw.requests.as_ref())
+                .map(|requests| self.count_or("requests", Some(requests), 1, 1).into()),
             connect: self.duration_or(
                 "connect",
                 raw.and_then(|raw| raw.connect.as_ref()),

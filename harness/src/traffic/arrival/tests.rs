@@ -40,6 +40,7 @@ pub(in crate::traffic) fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) 
             stream: true,
             limits: Limits {
                 in_flight: 10,
+                requests: None,
                 connect: second,
                 first_token: second,
                 idle: second,

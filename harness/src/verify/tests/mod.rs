@@ -11,7 +11,7 @@ mod verdict;
 
 use std::time::Duration;
 
-use squall_report::{Check, Cohort, Counts, Fault, Invariant, Lag, Metric, Outcome, Report, Verdict};
+use squall_report::{Check, Cohort, Counts, Fault, Invariant, Lag, Metric, Outcome, Peak, Report, Verdict};
 
 use super::{Evidence, judge};
 use crate::clock::Nanos;
@@ -251,6 +251,9 @@ fn evidence() -> Evidence {
         cpu_s: 1.0,
         peak_rss_bytes: 1,
         lag: Lag::default(),
+        stall: Lag::default(),
+        peak: Peak::default(),
+        calibration: None,
         saturated: None,
         faults: vec![fault],
     }
@@ -294,7 +297,14 @@ fn plan() -> Plan {
             lengths: Lengths { input: Length::Fixed(1), output: Length::Fixed(44) },
             corpus: None,
             stream: true,
-            limits: Limits { in_flight: 100, connect: limit, first_token: limit, idle: limit, total: limit },
+            limits: Limits {
+                in_flight: 100,
+                requests: None,
+                connect: limit,
+                first_token: limit,
+                idle: limit,
+                total: limit,
+            },
         },
         phases: vec![phase("steady", 0.0), phase("storm", 20.0), phase("recovery", 40.0)],
         faults: vec![FaultPlan {

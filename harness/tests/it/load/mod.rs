@@ -71,6 +71,7 @@ impl Load {
                     assert!(arrivals.contains(&row.intended_ns), "a row before its arrival: {row:?}");
                     ended.push((*row, gaps_ns));
                 }
+                Record::Stall(_) => {}
                 other => panic!("{other:?}"),
             }
         }

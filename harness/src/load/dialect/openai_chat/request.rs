@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::super::Question;
+use super::super::openai_chunk::StreamOptions;
 use crate::traffic::{self, Role};
 
 /// The length is asked for with `max_tokens`: every server takes it, though `OpenAI` itself has declared it
@@ -18,11 +19,6 @@ struct Request<'a> {
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream_options: Option<StreamOptions>,
-}
-
-#[derive(Serialize)]
-struct StreamOptions {
-    include_usage: bool,
 }
 
 #[derive(Serialize)]
@@ -92,7 +88,7 @@ pub(in super::super) fn body(question: Question<'_>) -> serde_json::Result<Vec<u
         tools: question.tools.iter().map(|tool| Function { function: tool.into() }).collect(),
         max_tokens: question.tokens,
         stream: question.stream,
-        stream_options: question.stream.then_some(StreamOptions { include_usage: true }),
+        stream_options: StreamOptions::of(question.stream),
     })
 }
 
