@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use super::TrafficError;
 use super::conversation::Prompt;
-use super::prompt::{Prompts, Shape};
+use super::prompt::{Prompts, read_request};
 use super::rescaled::Rescaled;
 use super::spikes::Spikes;
-use super::trace::{self, BLOCK_TOKENS, Row, Rows, Skipped};
+use super::trace::{self, Row, Rows, Skipped};
 use super::users;
 use crate::clock::Nanos;
 use crate::name::RequestId;
@@ -72,25 +72,10 @@ impl Iterator for Arrivals {
         self.next += 1;
         let made = match &slot.row {
             None => self.prompts.draw(id),
-            Some(row) => ask(&self.prompts, id, row),
+            Some(row) => self.prompts.of_row(id, row, self.times.trace()),
         };
         Some(made.map(|(prompt, output_tokens)| Arrival { id, at: slot.at, prompt, output_tokens }))
     }
-}
-
-/// The prompt and the tokens of the answer that a row says; what it does not say is drawn.
-fn ask(prompts: &Prompts, id: RequestId, row: &Row) -> Result<(Prompt, u32), TrafficError> {
-    let drawn = prompts.lengths(id);
-    let tokens = row.input_tokens.unwrap_or(drawn.0);
-    let shape = Shape { tokens, blocks: &row.hash_ids, block_tokens: BLOCK_TOKENS };
-    Ok((prompts.shaped(id, shape)?, row.output_tokens.unwrap_or(drawn.1)))
-}
-
-/// A row that no prompt may take the place of.
-fn as_it_is(path: &Path, line: u64) -> TrafficError {
-    let problem = "a request as it is, which this version reads and converts but can't send; \
-                   give `input_tokens` instead of `body`";
-    TrafficError::Row { path: path.to_owned(), line, problem: problem.into() }
 }
 
 /// How the counts of a [`Survey`] were found.
@@ -201,14 +186,23 @@ impl Times {
         Ok(Self { end, base, ahead: None, spikes, over: false })
     }
 
+    /// The trace's path, for errors; empty where there is none.
+    fn trace(&self) -> &Path {
+        match &self.base {
+            Source::Trace { path, .. } => path,
+            Source::Rate(_) => Path::new(""),
+        }
+    }
+
     /// The next place in the base, if it is before the run's end.
     fn advance(&mut self) -> Result<Option<Slot>, TrafficError> {
         let slot = match &mut self.base {
             Source::Trace { rows, path, speed, last } => match rows.next() {
                 Some(row) => {
                     let row = row?;
-                    if row.request.is_some() {
-                        return Err(as_it_is(path, row.line));
+                    if let Some(request) = &row.request {
+                        // So that a survey finds what can't be asked.
+                        read_request(request, &row, path)?;
                     }
                     let Some(at) = row.at else { return Err(TrafficError::NoTimes { path: path.clone() }) };
                     *last = Nanos((at.0 as f64 / *speed) as u64);

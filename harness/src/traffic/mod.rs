@@ -5,6 +5,7 @@
 //! in memory but the arrival that is asked for, so an hour's trace costs what a minute's does.
 
 mod arrival;
+mod as_is;
 mod conversation;
 mod corpus;
 mod dialogue;

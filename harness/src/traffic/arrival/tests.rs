@@ -218,9 +218,19 @@ fn rows_that_share_blocks_get_prompts_that_share_a_prefix() {
 }
 
 #[test]
-fn a_request_as_it_is_is_not_replaced_by_another() {
-    let trace = file("{\"at_s\": 0, \"body\": {\"messages\": []}}\n");
-    let plan = plan(Schedule::Trace { trace: trace::Source::new(trace.path()), speed: 1.0 }, 7, &[8]);
-    let error = survey(&plan).expect_err("refused").to_string();
-    assert!(error.contains(", line 1: a request as it is"), "{error}");
+fn a_request_as_it_is_keeps_its_messages_and_one_that_asks_nothing_is_named() {
+    let trace_of =
+        |body: &str| file(&format!("{{\"at_s\": 0, \"body\": {body}}}\n{{\"at_s\": 9, \"body\": {body}}}\n"));
+    let plan_of =
+        |path: &Path| plan(Schedule::Trace { trace: trace::Source::new(path), speed: 1.0 }, 7, &[8]);
+    let good = trace_of(
+        "{\"messages\": [{\"role\": \"system\", \"content\": \"be brief\"}, {\"role\": \"user\", \"content\": \"hi\"}]}",
+    );
+    let sent = all(&plan_of(good.path()));
+    let prompt = &sent[0].prompt;
+    assert_eq!(prompt.conversation.messages()[0].text, "be brief");
+    assert_eq!(prompt.question(), "hi\n\n(ref sq-7-0)");
+    let bad = trace_of("{\"messages\": []}");
+    let error = survey(&plan_of(bad.path())).expect_err("refused").to_string();
+    assert!(error.contains(", line 1: ") && error.contains("no user message"), "{error}");
 }
