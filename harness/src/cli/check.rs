@@ -12,7 +12,7 @@ use serde::Serialize;
 use squall::clock::Nanos;
 use squall::fault;
 use squall::scenario::plan::{
-    Entry, FailoverBounds, FaultPlan, NodeKind, NodePlan, Objective, Phase, Plan, Slo,
+    Entry, FailoverBounds, FaultPlan, Key, NodeKind, NodePlan, Objective, Phase, Plan, Slo,
 };
 use squall::scenario::{self, ScenarioError};
 use squall::traffic::{self, Basis, Survey};
@@ -308,11 +308,14 @@ fn target(plan: &Plan) -> String {
     let entry = match &plan.target.entry {
         Entry::Router(policy) if policy.failover => "the built-in router over all nodes".into(),
         Entry::Router(_) => "the built-in router over all nodes, without failover".into(),
-        Entry::Url(url) => url.clone(),
+        Entry::Url(urls) => urls.join(", then "),
         Entry::Command(command) => command.argv.join(" "),
         Entry::Node(node) => format!("node {node}"),
     };
-    let key = plan.target.key.as_ref().map_or_else(String::new, |key| format!(", key from ${}", key.env));
+    let key = plan.target.access.key.as_ref().map_or_else(String::new, |key| match key {
+        Key::Env(name) => format!(", key from ${name}"),
+        Key::File(path) => format!(", key from {}", path.display()),
+    });
     format!("{entry}; {}, model {}{key}", plan.target.api, plan.target.model)
 }
 

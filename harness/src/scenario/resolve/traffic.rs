@@ -43,6 +43,7 @@ impl Resolver {
             corpus: self.corpus(raw.prompts.as_ref()),
             stream: self.stream(raw.stream.as_ref(), api),
             limits: self.limits(raw.limits.as_ref()),
+            client: raw.client.as_ref().map(|client| self.client(client)).unwrap_or_default(),
         }
     }
 
