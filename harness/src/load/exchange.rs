@@ -40,6 +40,8 @@ pub(super) struct Ask {
     pub(super) intended: Nanos,
     pub(super) input_tokens: u32,
     pub(super) output_tokens: u32,
+    /// The answer is needed: [`Session::exchange`] gives it back.
+    pub(super) keep: bool,
     /// The right answer, where it is known.
     pub(super) answer: Option<Answer>,
     /// What a right answer of a real model is, where that is known.
@@ -100,11 +102,13 @@ struct Asked {
 
 impl Session {
     /// Sends a request, as often as the client's policy says, follows its answer to the end, and records it.
-    pub(super) async fn exchange(&self, mut ask: Ask) {
+    /// Gives back a good answer's text and tokens, where it was to be kept.
+    pub(super) async fn exchange(&self, mut ask: Ask) -> Option<(String, u32)> {
         let Ask { id, intended, input_tokens, output_tokens, .. } = ask;
         let asked = Asked { id, intended, input_tokens, output_tokens };
         if self.over.is_cancelled() {
-            return self.record_unsent(&asked, Outcome::Aborted);
+            self.record_unsent(&asked, Outcome::Aborted);
+            return None;
         }
         self.correlator.begin(id);
         let first = self.clock.now();
@@ -113,8 +117,11 @@ impl Session {
         let mut carried = self.send_on(&ask, request, first).await;
         let which = if carried.hedge.is_some_and(|hedge| hedge.won) { Which::Hedge } else { Which::First };
         let joined = self.correlator.finish(id, which);
-        let found = self.study(id, ask.expect.take(), &mut carried.sent.seen).await;
-        self.record(&asked, carried, joined, found);
+        let seen = &mut carried.sent.seen;
+        let (text, tokens) = (seen.text(), seen.tokens.unwrap_or(seen.events));
+        let found = self.study(id, ask.expect.take(), seen).await;
+        let outcome = self.record(&asked, carried, joined, found);
+        text.filter(|_| outcome == Outcome::Ok).map(|text| (text, tokens))
     }
 
     /// Sends a request until the client's policy has had enough of it.
@@ -156,6 +163,9 @@ impl Session {
     pub(super) async fn send(&self, ask: &Ask, request: Request, first: Nanos, begun: &Begun) -> Sent {
         let check = |answer| Check::of(self.plan.target.api, answer, ask.output_tokens);
         let mut seen = Seen::new(ask.answer.map(check));
+        if ask.keep {
+            seen.keep_text();
+        }
         let leave = self.plan.traffic.client.leave_after.map(|after| first + after);
         let wire = self.carry_out(request, leave, ask.output_tokens, &mut seen, begun).await;
         if matches!(wire, Wire::ConnectFailed { starved: true, .. }) {
@@ -314,7 +324,7 @@ impl Session {
         self.recorder.record(Record::Request { row: Box::new(row), gaps_ns: Vec::new() });
     }
 
-    fn record(&self, asked: &Asked, carried: Carried, joined: Joined, found: Found) {
+    fn record(&self, asked: &Asked, carried: Carried, joined: Joined, found: Found) -> Outcome {
         let Carried { first, end, sends, hedge, sent: Sent { wire, mut seen } } = carried;
         let left = wire == Wire::Left;
         let content = seen.compare();
@@ -362,6 +372,7 @@ impl Session {
             ..self.row(asked)
         };
         self.recorder.record(Record::Request { row: Box::new(row), gaps_ns: seen.gaps_ns });
+        outcome
     }
 
     /// The row of a request of which nothing has come.

@@ -108,9 +108,9 @@ pub async fn run(context: LoadContext) -> Result<LoadSummary, LoadError> {
     // Whatever is left of this load when it is dropped ends.
     let _end = session.over.clone().drop_guard();
     let beating = heartbeat::start(&session);
-    match session.plan.traffic.schedule {
-        Schedule::Users { count, think } => Box::pin(closed::run(&session, count, think)).await?,
-        Schedule::Trace { .. } | Schedule::Constant(_) | Schedule::Poisson(_) => open::run(&session).await?,
+    match &session.plan.traffic.schedule {
+        Schedule::Users(users) => Box::pin(closed::run(&session, users)).await?,
+        Schedule::Trace { .. } | Schedule::Arrivals(_) => open::run(&session).await?,
     }
     drop(beating);
     let meter = &session.meter;

@@ -1,6 +1,7 @@
 //! What the client has seen of one answer so far: its times, its content, its end.
 //!
-//! Invariant: its size grows by four bytes an event, and by the text as far as that is kept (`kept.rs`).
+//! Invariant: its size grows by four bytes an event, and by the text as far as that is kept (`kept.rs`) or
+//! asked for.
 
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub(super) struct Seen {
     pub(super) done: bool,
     pub(super) kept: Kept,
     checker: Option<Check>,
+    /// The text so far, where it is to be kept.
+    text: Option<String>,
 }
 
 impl Seen {
@@ -60,7 +63,18 @@ impl Seen {
             done: false,
             kept: Kept::default(),
             checker,
+            text: None,
         }
+    }
+
+    /// Keeps the text, for [`Seen::text`].
+    pub(super) fn keep_text(&mut self) {
+        self.text = Some(String::new());
+    }
+
+    /// The text, where it was kept.
+    pub(super) fn text(&mut self) -> Option<String> {
+        self.text.take()
     }
 
     /// A piece of the answer, which came at `at`. `expected` tokens make the answer.
@@ -72,6 +86,9 @@ impl Seen {
                 }
                 if let Some(checker) = self.checker.as_mut().filter(|_| !part.text.is_empty()) {
                     checker.feed(&part.text);
+                }
+                if let Some(text) = &mut self.text {
+                    text.push_str(&part.text);
                 }
                 self.kept.push(&part.text);
                 self.kept.other(part.other);

@@ -122,7 +122,7 @@ impl Session {
         *request.body_mut() = Some(Body::from(body));
         let answer = self.answers_are_known.then(|| Answer::to(&question.fixes_answer(self.plan.target.api)));
         let (input_tokens, expect) = (prompt.input_tokens, prompt.expect.clone());
-        Ok(Ask { id, intended, input_tokens, output_tokens, answer, expect, request })
+        Ok(Ask { id, intended, input_tokens, output_tokens, keep: false, answer, expect, request })
     }
 
     /// What an error says, without secrets, and not longer than a row may have it.
@@ -133,6 +133,14 @@ impl Session {
     /// The target, for goose, which wants to know one.
     pub(super) fn origin(&self) -> String {
         self.url(0).origin().ascii_serialization()
+    }
+
+    /// Waits until `at`, or until the load is over.
+    pub(super) async fn until(&self, at: Nanos) {
+        tokio::select! {
+            () = self.clock.sleep_until(at) => {}
+            () = self.over.cancelled() => {}
+        }
     }
 
     /// A place among the requests in flight, unless there are `most` already.

@@ -25,6 +25,7 @@ fn plan() -> Plan {
     let phase = |name: &str, start| Phase {
         name: name.into(),
         warmup: false,
+        load: 1.0,
         start: Nanos::from(Duration::from_secs(start)),
         duration: Duration::from_secs(10),
     };
@@ -48,7 +49,8 @@ fn plan() -> Plan {
             access: Access::default(),
         }],
         traffic: Traffic {
-            schedule: Schedule::Constant(1.0),
+            schedule: Schedule::constant(1.0),
+            spikes: Vec::new(),
             lengths: Lengths { input: Length::Fixed(1), output: Length::Fixed(1) },
             corpus: None,
             stream: true,

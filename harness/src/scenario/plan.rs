@@ -14,7 +14,10 @@ use squall_report::Metric;
 pub use crate::api::Api;
 use crate::clock::Nanos;
 use crate::name::NodeName;
-use crate::traffic::trace;
+
+mod schedule;
+
+pub use schedule::{Arrivals, Crowd, Curve, Process, Schedule, Spike, Step, Think, Users};
 
 /// What is shown of a secret.
 const HIDDEN: &str = "***";
@@ -298,6 +301,8 @@ pub struct SimSpec {
 pub struct Traffic {
     /// When requests are sent.
     pub schedule: Schedule,
+    /// What is sent on top of that, in the scenario's order; none for users.
+    pub spikes: Vec<Spike>,
     /// How long prompts and answers are, where neither the schedule nor the corpus says.
     pub lengths: Lengths,
     /// The file that prompts are taken from; where there is none, they are written.
@@ -361,30 +366,6 @@ pub enum RetryOn {
     Timeout,
 }
 
-/// When requests are sent.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Schedule {
-    /// The times and lengths of a recorded trace, this many times as fast.
-    Trace {
-        /// The trace, its path relative to the working directory or absolute.
-        trace: trace::Source,
-        /// 2 is twice as fast.
-        speed: f64,
-    },
-    /// Evenly spaced, requests a second.
-    Constant(f64),
-    /// A Poisson process, requests a second.
-    Poisson(f64),
-    /// Closed loop: users who each wait for their answer, on goose.
-    Users {
-        /// How many.
-        count: u32,
-        /// From an answer to the next request.
-        think: Duration,
-    },
-}
-
 /// How long prompts and answers are.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Lengths {
@@ -433,6 +414,8 @@ pub struct Phase {
     pub name: String,
     /// No SLO counts it.
     pub warmup: bool,
+    /// Multiplies the rate of [`Schedule::Arrivals`] while it lasts; 1 leaves it as it is.
+    pub load: f64,
     /// When it begins.
     pub start: Nanos,
     /// How long it lasts.

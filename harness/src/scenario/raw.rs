@@ -16,7 +16,11 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::json;
 
 use super::place::Placed;
-use super::units::{DURATION_PATTERN, RATE_PATTERN};
+use super::units::{CLOCK_PATTERN, DURATION_PATTERN, RATE_PATTERN, THINK_PATTERN};
+
+mod schedule;
+
+pub(super) use schedule::{Arrivals, Bursts, Daily, Rate, RateStep, Spike, UserStep, Users};
 
 /// A Squall scenario: what is loaded, what is broken, and what must hold. Paths in it are relative
 /// to the file.
@@ -239,7 +243,11 @@ pub(super) struct Traffic {
     /// Closed loop: users who each wait for their answer before they ask again.
     #[schemars(example = json!({"count": 20, "think": "1s"}))]
     pub(super) users: Option<Placed<Users>>,
-    /// With `arrivals` or `users`: what is asked, and how long prompts and answers are.
+    /// With `trace` or `arrivals`: what comes on top, each spike once. Spikes are Poisson, and leave what
+    /// they are laid on as it is.
+    #[schemars(example = json!([{"at": "30s", "for": "5s", "rate": "200/s"}]))]
+    pub(super) spikes: Option<Placed<Vec<Placed<Spike>>>>,
+    /// With `arrivals`, `users` or `spikes`: what is asked, and how long prompts and answers are.
     #[schemars(example = json!({"input": "lognormal(600, 400)", "output": 200}))]
     pub(super) prompts: Option<Placed<Prompts>>,
     /// Ask for streams; `true` when it is left out, except for embeddings, which are none.
@@ -371,35 +379,6 @@ pub(super) enum BadRows {
     Skip,
 }
 
-/// Arrivals at a rate: exactly one of `poisson` and `constant`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(title = "arrivals", extend("oneOf" = [{"required": ["poisson"]}, {"required": ["constant"]}]))]
-pub(super) struct Arrivals {
-    /// Random and independent, as the requests of many users are.
-    #[schemars(example = "40/s")]
-    pub(super) poisson: Option<Placed<RateText>>,
-    /// Evenly spaced.
-    #[schemars(example = "40/s")]
-    pub(super) constant: Option<Placed<RateText>>,
-}
-
-/// Users who each wait for their answer.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(title = "users")]
-pub(super) struct Users {
-    /// How many.
-    #[schemars(example = 20)]
-    pub(super) count: Placed<u32>,
-    /// From an answer to the next request; `0s` when it is left out.
-    #[schemars(example = &"1s")]
-    pub(super) think: Option<Placed<DurationText>>,
-    /// Requests of one conversation. This version knows only 1.
-    #[schemars(example = 1)]
-    pub(super) turns: Option<Placed<u32>>,
-}
-
 /// What is asked: conversations of a corpus, or texts that are written. Lengths are in tokens: a number, or
 /// `lognormal(mean, standard deviation)`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -459,6 +438,10 @@ pub(super) struct Phase {
     #[schemars(example = true)]
     #[serde(default)]
     pub(super) warmup: bool,
+    /// With `arrivals`: how many times the rate while it lasts; 1 when it is left out, 0 is silence.
+    /// Spikes stay as they are.
+    #[schemars(example = 2.0)]
+    pub(super) load: Option<Placed<f64>>,
     /// What is broken while it lasts.
     #[schemars(example = json!([{"plugin": "node-kill", "nodes": ["a"], "at": "2s"}]))]
     #[serde(default)]
@@ -617,6 +600,12 @@ text!(
 text!(
     /// A rate: `40/s`.
     RateText, { "type": "string", "pattern": RATE_PATTERN });
+text!(
+    /// A time of day: `14:30`.
+    ClockText, { "type": "string", "pattern": CLOCK_PATTERN });
+text!(
+    /// A time to think: `2s`, `exponential(2s)`.
+    ThinkText, { "type": "string", "pattern": THINK_PATTERN });
 text!(
     /// A plugin: a built-in's name, or a path.
     PluginText, { "type": "string", "anyOf": [{ "enum": crate::fault::built_in_names() }, { "pattern": "\\.wasm$|/" }] });

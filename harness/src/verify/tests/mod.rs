@@ -276,6 +276,7 @@ fn plan() -> Plan {
     let phase = |name: &str, start| Phase {
         name: name.into(),
         warmup: false,
+        load: 1.0,
         start: at(start),
         duration: Duration::from_secs(20),
     };
@@ -296,7 +297,8 @@ fn plan() -> Plan {
         },
         nodes: vec![node("a"), node("b"), node("c")],
         traffic: Traffic {
-            schedule: Schedule::Constant(20.0),
+            schedule: Schedule::constant(20.0),
+            spikes: Vec::new(),
             lengths: Lengths { input: Length::Fixed(1), output: Length::Fixed(44) },
             corpus: None,
             stream: true,
