@@ -6,6 +6,7 @@
 
 mod de;
 mod diagnostic;
+mod either;
 mod evidence;
 pub mod openslo;
 mod place;
