@@ -1,4 +1,4 @@
-//! Requests of a trace that are sent as they are, counted by a tokenizer of the model's own.
+//! Requests of a trace that are sent as they are, and the tokenizer that counts them.
 
 use std::fs;
 use std::io::Write as _;
@@ -48,7 +48,7 @@ fn write_trace(folder: &Path) -> Result {
 }
 
 #[test]
-fn a_node_gets_what_was_recorded_and_its_tokens_are_the_files() -> Result {
+fn a_node_gets_what_was_recorded_and_its_tokens_are_counted() -> Result {
     let got = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&got);
     let chunk = |delta: &str, reason: &str| {
@@ -64,8 +64,7 @@ fn a_node_gets_what_was_recorded_and_its_tokens_are_the_files() -> Result {
         );
         Then::KeepOpen
     })?;
-    let scene = Scene::new(&scenario(&node))?;
-    fs::write(scene.folder.path().join("tokenizer.json"), tokenizer().to_string())?;
+    let scene = Scene::new(&scenario(&node).replace("tokenizer.json", "words"))?;
     write_trace(scene.folder.path())?;
     let output = scene.run()?;
 
@@ -85,10 +84,10 @@ fn a_node_gets_what_was_recorded_and_its_tokens_are_the_files() -> Result {
         got[0]
     );
 
-    // `low`, `low` `er`; `low` `?`; and of the tag `(` r e f s q `-` 7 `-` 0 `)`.
+    // `low` `lower`, `low` `?`, and of the tag `(` `ref` `sq` `-` `7` `-` `0` `)`.
     let rows = rows(&scene.out().join("requests.jsonl"))?;
-    assert_eq!(rows[0]["input_tokens"], 3 + 2 + 11, "{}", rows[0]);
-    assert_eq!(rows[0]["output_tokens"], 3, "{}", rows[0]);
+    assert_eq!(rows[0]["input_tokens"], 2 + 2 + 8, "{}", rows[0]);
+    assert_eq!(rows[0]["output_tokens"], 2, "{}", rows[0]);
     Ok(())
 }
 

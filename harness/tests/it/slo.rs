@@ -30,29 +30,29 @@ fn the_example_is_printed_as_sections_to_paste() -> Result {
     let output = import(&[&example()])?;
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     insta::assert_snapshot!(text(&output.stdout), @r#"
-    # chat.yaml, line 31
+    # chat.yaml, line 33
     [[slo]]
     name = "First token: typical"
     objective = "p90(ttft) <= 400ms"
 
-    # chat.yaml, line 35
+    # chat.yaml, line 37
     [[slo]]
     name = "First token: slowest"
     objective = "p99(ttft) <= 2000ms"
 
-    # chat.yaml, line 65
+    # chat.yaml, line 67
     [[slo]]
     name = "Flow of tokens"
     objective = "p99(itl) <= 100ms"
 
-    # chat.yaml, line 90
+    # chat.yaml, line 94
     [[slo]]
     name = "Availability"
     objective = "success >= 98%"
     "#);
     let notes = text(&output.stderr);
     for note in
-        ["chat.yaml:3: the Service `chat` is left out", "chat.yaml:27: `timeWindow`", "`alertPolicies`"]
+        ["chat.yaml:3: the Service `chat` is left out", "chat.yaml:28: `timeWindow`", "`alertPolicies`"]
     {
         assert!(notes.contains(note), "{note} is missing in {notes}");
     }
@@ -103,7 +103,7 @@ fn what_cannot_be_mapped_is_told_and_the_rest_is_written_where_that_was_asked_fo
     let refused = import(&[&path])?;
     assert_eq!((refused.status.code(), text(&refused.stdout)), (Some(2), String::new()));
     let error = text(&refused.stderr);
-    assert!(error.contains("slos.yaml:30:20") && error.contains("write the share of requests"), "{error}");
+    assert!(error.contains("slos.yaml:31:20") && error.contains("write the share of requests"), "{error}");
     let partial = import(&[&path, "--partial"])?;
     assert_eq!(partial.status.code(), Some(0));
     let written = text(&partial.stdout);
@@ -114,7 +114,7 @@ fn what_cannot_be_mapped_is_told_and_the_rest_is_written_where_that_was_asked_fo
     let json: Value = serde_json::from_slice(&output.stdout)?;
     assert_eq!(
         (&json["mistakes"][0]["line"], &json["mistakes"][0]["column"]),
-        (&30.into(), &20.into()),
+        (&31.into(), &20.into()),
         "{json}"
     );
     assert_eq!(json["slos"][1]["objective"], "success >= 98%");

@@ -158,7 +158,7 @@ fn what_cannot_be_mapped_is_an_error_with_its_line_and_what_would_be_right() {
     // Each is told.
     let both = fine.replace("Occurrences", "Timeslices") + "---\n" + &fine.replace("lte", "gte");
     let two = bad(&both);
-    assert!(two.contains("s.yaml:8:20") && two.contains("s.yaml:21:23"), "{two}");
+    assert!(two.contains("s.yaml:8:20") && two.contains("s.yaml:21:21"), "{two}");
 }
 
 #[test]
