@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use crate::{Answers, Calibration, Client, Counts, Outcome, Peak, Report, Slo, Verdict};
+use crate::{Answers, Calibration, Client, Counts, Outcome, Peak, Report, Sessions, Slo, Verdict};
 
 /// What stands for a figure that there is none of.
 pub(crate) const NONE: &str = "–";
@@ -325,6 +325,32 @@ pub(crate) fn answers(answers: &Answers) -> Vec<String> {
     let quality = (*judged > 0)
         .then(|| format!("{} of {} are as their corpus expects", count(*right), counted(*judged, "answer")));
     [quality, differ, without].into_iter().flatten().collect()
+}
+
+/// What became of sessions; empty where the load has none.
+pub(crate) fn sessions(sessions: Option<&Sessions>) -> Vec<String> {
+    let Some(sessions) = sessions else { return Vec::new() };
+    let Sessions { begun, complete, failed, shed, run_over, aborted, .. } = *sessions;
+    let ends = [
+        (complete, "complete"),
+        (failed, "ended by a request that failed"),
+        (shed, "ended by the cap on requests in flight"),
+        (run_over, "cut off by the run's end"),
+        (aborted, "stopped with the run"),
+    ];
+    let ends = ends.into_iter().filter(|(number, _)| *number > 0);
+    let ends: Vec<_> = ends.map(|(number, how)| format!("{} {how}", count(number))).collect();
+    let begun = format!("{} began: {}", counted(begun, "session"), ends.join(", "));
+    let Sessions { turns, turns_asked, requests, requests_asked, .. } = *sessions;
+    let asked = |of: u64, asked: u64, noun: &str| {
+        let never = of.saturating_sub(asked);
+        let never = if never > 0 { format!(", {} never", count(never)) } else { String::new() };
+        format!("{} of {} were asked{never}", count(asked), counted(of, noun))
+    };
+    let sub_requests = (requests > turns).then(|| {
+        asked(requests - turns, requests_asked.saturating_sub(turns_asked), "sub-request")
+    });
+    [begun, asked(turns, turns_asked, "turn")].into_iter().chain(sub_requests).collect()
 }
 
 #[cfg(test)]

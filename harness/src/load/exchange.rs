@@ -40,6 +40,8 @@ pub(super) struct Ask {
     pub(super) output_tokens: u32,
     /// The answer is needed: [`Session::exchange`] gives it back.
     pub(super) keep: bool,
+    /// The session that it is a part of.
+    pub(super) within: Option<Within>,
     /// The right answer, where it is known.
     pub(super) answer: Option<Answer>,
     /// What a right answer of a real model is, where that is known.
@@ -47,24 +49,51 @@ pub(super) struct Ask {
     pub(super) request: Request,
 }
 
+/// A request's place in its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Within {
+    pub(super) session: u64,
+    /// From 0.
+    pub(super) turn: u32,
+    /// Which of those that follow the turn's answer; none for the turn itself.
+    pub(super) sub_request: Option<u32>,
+}
+
+/// What became of a request, for whoever goes on from it.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// When it was over for the client.
+    pub(super) at: Nanos,
+    pub(super) outcome: Outcome,
+    /// A good answer's text and tokens, where it was to be kept.
+    pub(super) answer: Option<(String, u32)>,
+}
+
 /// What a row says of a request whatever became of it.
 #[derive(Clone, Copy)]
 struct Asked {
     id: RequestId,
+    within: Option<Within>,
     intended: Nanos,
     input_tokens: u32,
     output_tokens: u32,
 }
 
+impl Ask {
+    fn asked(&self) -> Asked {
+        let Self { id, within, intended, input_tokens, output_tokens, .. } = *self;
+        Asked { id, within, intended, input_tokens, output_tokens }
+    }
+}
+
 impl Session {
-    /// Sends a request, follows its answer to the end, and records it. Gives back a good answer's text and
-    /// tokens, where it was to be kept.
-    pub(super) async fn exchange(&self, ask: Ask) -> Option<(String, u32)> {
-        let Ask { id, intended, input_tokens, output_tokens, keep, answer, expect, request } = ask;
-        let asked = Asked { id, intended, input_tokens, output_tokens };
+    /// Sends a request, follows its answer to the end, and records it.
+    pub(super) async fn exchange(&self, ask: Ask) -> Ended {
+        let asked = ask.asked();
+        let Ask { id, intended, output_tokens, keep, answer, expect, request, .. } = ask;
         if self.over.is_cancelled() {
             self.record_unsent(&asked, Outcome::Aborted);
-            return None;
+            return Ended { at: self.clock.now(), outcome: Outcome::Aborted, answer: None };
         }
         let mut seen = Seen::new(answer.map(|answer| Check::of(self.plan.target.api, answer, output_tokens)));
         if keep {
@@ -82,13 +111,13 @@ impl Session {
         let (text, tokens) = (seen.text(), seen.tokens.unwrap_or(seen.events));
         let found = self.study(id, expect, &mut seen).await;
         let outcome = self.record(&asked, sent, end, wire, seen, joined, found);
-        text.filter(|_| outcome == Outcome::Ok).map(|text| (text, tokens))
+        let answer = text.filter(|_| outcome == Outcome::Ok).map(|text| (text, tokens));
+        Ended { at: end, outcome, answer }
     }
 
     /// Records an arrival that is not sent, since the in-flight cap is reached.
     pub(super) fn shed(&self, ask: &Ask) {
-        let Ask { id, intended, input_tokens, output_tokens, .. } = *ask;
-        self.record_unsent(&Asked { id, intended, input_tokens, output_tokens }, Outcome::Shed);
+        self.record_unsent(&ask.asked(), Outcome::Shed);
     }
 
     async fn carry_out(&self, request: Request, sent: Nanos, expected: u32, seen: &mut Seen) -> Wire {
@@ -256,6 +285,9 @@ impl Session {
         RequestRow {
             id: asked.id,
             phase: self.plan.phases[self.plan.phase_at(asked.intended)].name.clone(),
+            session: asked.within.map(|within| within.session),
+            turn: asked.within.map(|within| within.turn),
+            sub_request: asked.within.and_then(|within| within.sub_request),
             cohort: Cohort::Collateral,
             intended_ns: asked.intended,
             sent_ns: None,

@@ -49,6 +49,7 @@ fn plan() -> Plan {
         traffic: Traffic {
             schedule: Schedule::constant(1.0),
             spikes: Vec::new(),
+            sessions: None,
             lengths: Lengths { input: Length::Fixed(1), output: Length::Fixed(1) },
             corpus: None,
             stream: true,

@@ -8,6 +8,7 @@ mod faults;
 mod fleet;
 mod objectives;
 mod schedule;
+mod sessions;
 mod traffic;
 
 use std::fmt::Display;

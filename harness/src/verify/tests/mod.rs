@@ -294,6 +294,7 @@ fn plan() -> Plan {
         traffic: Traffic {
             schedule: Schedule::constant(20.0),
             spikes: Vec::new(),
+            sessions: None,
             lengths: Lengths { input: Length::Fixed(1), output: Length::Fixed(44) },
             corpus: None,
             stream: true,
