@@ -102,6 +102,15 @@ impl Correlator {
         self.shard(id).lock().open.insert(id, Joined::default());
     }
 
+    /// The load generator is about to send `id` again: what earlier sends came to says nothing of this one,
+    /// only how many attempts they took and whether one was touched.
+    pub fn again(&self, id: RequestId) {
+        self.update(id, |joined| {
+            joined.node = None;
+            joined.genuine_marker = false;
+        });
+    }
+
     /// An attempt for `id` reached a node's proxy.
     pub fn attempt(&self, id: RequestId) -> Seat {
         let mut shard = self.shard(id).lock();
@@ -172,6 +181,11 @@ mod tests {
             joined,
             Joined { attempts: 2, node: Some("b".into()), touched: true, genuine_marker: true }
         );
+        join.begin(RequestId(2));
+        join.attempt(RequestId(2));
+        join.marker(RequestId(2));
+        join.again(RequestId(2));
+        assert_eq!(join.finish(RequestId(2)), Joined { attempts: 1, ..Joined::default() });
         assert_eq!(join.attempt(id), Seat { ordinal: 2, after_end: true });
     }
 }

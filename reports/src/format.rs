@@ -347,9 +347,8 @@ pub(crate) fn sessions(sessions: Option<&Sessions>) -> Vec<String> {
         let never = if never > 0 { format!(", {} never", count(never)) } else { String::new() };
         format!("{} of {} were asked{never}", count(asked), counted(of, noun))
     };
-    let sub_requests = (requests > turns).then(|| {
-        asked(requests - turns, requests_asked.saturating_sub(turns_asked), "sub-request")
-    });
+    let sub_requests = (requests > turns)
+        .then(|| asked(requests - turns, requests_asked.saturating_sub(turns_asked), "sub-request"));
     [begun, asked(turns, turns_asked, "turn")].into_iter().chain(sub_requests).collect()
 }
 
@@ -358,6 +357,31 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn sessions_say_how_they_ended_and_what_was_never_asked() {
+        assert_eq!(sessions(None), Vec::<String>::new());
+        let whole = Sessions {
+            begun: 3,
+            complete: 3,
+            turns: 9,
+            turns_asked: 9,
+            requests: 9,
+            requests_asked: 9,
+            ..Sessions::default()
+        };
+        let said = ["3 sessions began: 3 complete", "9 of 9 turns were asked"];
+        assert_eq!(sessions(Some(&whole)), said);
+        let broken = Sessions { failed: 1, run_over: 2, complete: 0, turns_asked: 5, requests: 21, ..whole };
+        assert_eq!(
+            sessions(Some(&broken)),
+            [
+                "3 sessions began: 1 ended by a request that failed, 2 cut off by the run's end",
+                "5 of 9 turns were asked, 4 never",
+                "4 of 12 sub-requests were asked, 8 never",
+            ]
+        );
+    }
 
     #[test]
     fn figures_read_as_people_write_them() {

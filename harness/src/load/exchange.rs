@@ -5,13 +5,14 @@
 use std::pin::pin;
 
 use http::header::CONTENT_TYPE;
-use reqwest::{Request, Response};
+use reqwest::{Method, Request, Response};
 
 use super::content::Check;
 use super::dialect;
 use super::kept::Found;
 use super::outcome::{Ending, Judged};
 use super::patience::Patience;
+use super::policy::{self, Failed};
 use super::seen::Seen;
 use super::session::Session;
 use super::wire::Wire;
@@ -49,6 +50,13 @@ pub(super) struct Ask {
     pub(super) request: Request,
 }
 
+impl Ask {
+    fn asked(&self) -> Asked {
+        let Self { id, within, intended, input_tokens, output_tokens, .. } = *self;
+        Asked { id, within, intended, input_tokens, output_tokens }
+    }
+}
+
 /// A request's place in its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Within {
@@ -69,6 +77,42 @@ pub(super) struct Ended {
     pub(super) answer: Option<(String, u32)>,
 }
 
+/// A request that was carried out.
+struct Carried {
+    /// When it was sent first.
+    first: Nanos,
+    end: Nanos,
+    sends: u32,
+    /// How the last send ended, and what was seen of its answer.
+    wire: Wire,
+    seen: Seen,
+}
+
+impl Carried {
+    /// How the send ended, for the client's policy: nothing is known but what the client itself has seen.
+    fn failed(&self) -> Failed {
+        let seen = &self.seen;
+        let ending = Ending {
+            wire: self.wire.clone(),
+            status: seen.status,
+            refusal: None,
+            in_band: seen.in_band.clone(),
+            unreadable: None,
+            finished: seen.finished,
+            done: seen.done,
+            genuine: true,
+            events: seen.events,
+            content: Content::Unknown,
+        };
+        Failed {
+            outcome: ending.judge().outcome,
+            status: seen.status.map(|status| status.as_u16()),
+            events: seen.events,
+            retry_after: seen.retry_after,
+        }
+    }
+}
+
 /// What a row says of a request whatever became of it.
 #[derive(Clone, Copy)]
 struct Asked {
@@ -79,40 +123,83 @@ struct Asked {
     output_tokens: u32,
 }
 
-impl Ask {
-    fn asked(&self) -> Asked {
-        let Self { id, within, intended, input_tokens, output_tokens, .. } = *self;
-        Asked { id, within, intended, input_tokens, output_tokens }
-    }
-}
-
 impl Session {
-    /// Sends a request, follows its answer to the end, and records it.
-    pub(super) async fn exchange(&self, ask: Ask) -> Ended {
+    /// Sends a request, as often as the client's policy says, follows its answer to the end, and records it.
+    pub(super) async fn exchange(&self, mut ask: Ask) -> Ended {
         let asked = ask.asked();
-        let Ask { id, intended, output_tokens, keep, answer, expect, request, .. } = ask;
+        let Ask { id, intended, .. } = ask;
         if self.over.is_cancelled() {
             self.record_unsent(&asked, Outcome::Aborted);
             return Ended { at: self.clock.now(), outcome: Outcome::Aborted, answer: None };
         }
-        let mut seen = Seen::new(answer.map(|answer| Check::of(self.plan.target.api, answer, output_tokens)));
-        if keep {
+        self.correlator.begin(id);
+        let first = self.clock.now();
+        self.meter.sent(first.since(intended));
+        let mut sends = 1;
+        let mut last = loop {
+            let next = self.copy(&ask.request, sends);
+            let send = self.send(&mut ask, first).await;
+            match self.wait_to_resend(id, &send, sends).await.then_some(next).flatten() {
+                Some(next) => ask.request = next,
+                None => break send,
+            }
+            self.correlator.again(id);
+            sends += 1;
+        };
+        let end = self.clock.now();
+        let joined = self.correlator.finish(id);
+        let (text, tokens) = (last.seen.text(), last.seen.tokens.unwrap_or(last.seen.events));
+        let found = self.study(id, ask.expect.take(), &mut last.seen).await;
+        let outcome = self.record(&asked, Carried { first, end, sends, ..last }, joined, found);
+        let answer = text.filter(|_| outcome == Outcome::Ok).map(|text| (text, tokens));
+        Ended { at: end, outcome, answer }
+    }
+
+    /// The request for the next send, if there may be one: to the next target.
+    fn copy(&self, request: &Request, sends: u32) -> Option<Request> {
+        if sends >= self.plan.traffic.client.most_sends() {
+            return None;
+        }
+        let mut next = request.try_clone()?;
+        *next.url_mut() = self.url(sends).clone();
+        Some(next)
+    }
+
+    /// Sends a request once; `first` is when it was sent first.
+    async fn send(&self, ask: &mut Ask, first: Nanos) -> Carried {
+        let check = |answer| Check::of(self.plan.target.api, answer, ask.output_tokens);
+        let mut seen = Seen::new(ask.answer.map(check));
+        if ask.keep {
             seen.keep_text();
         }
-        self.correlator.begin(id);
         let sent = self.clock.now();
-        self.meter.sent(sent.since(intended));
-        let wire = self.carry_out(request, sent, output_tokens, &mut seen).await;
+        let request = std::mem::replace(&mut ask.request, Request::new(Method::POST, self.url(0).clone()));
+        let leave = self.plan.traffic.client.leave_after.map(|after| first + after);
+        let wire = self.carry_out(request, sent, leave, ask.output_tokens, &mut seen).await;
         if matches!(wire, Wire::ConnectFailed { starved: true, .. }) {
             self.meter.starved();
         }
-        let end = self.clock.now();
-        let joined = self.correlator.finish(id);
-        let (text, tokens) = (seen.text(), seen.tokens.unwrap_or(seen.events));
-        let found = self.study(id, expect, &mut seen).await;
-        let outcome = self.record(&asked, sent, end, wire, seen, joined, found);
-        let answer = text.filter(|_| outcome == Outcome::Ok).map(|text| (text, tokens));
-        Ended { at: end, outcome, answer }
+        Carried { first, end: sent, sends: 1, wire, seen }
+    }
+
+    /// Waits as the client's policy says; false when the request is not sent again.
+    async fn wait_to_resend(&self, id: RequestId, carried: &Carried, sends: u32) -> bool {
+        let client = &self.plan.traffic.client;
+        let Some(retries) = &client.retries else { return false };
+        let failed = carried.failed();
+        let Some(wait) = policy::wait(retries, &failed, sends, policy::draw(self.plan.seed, id, sends))
+        else {
+            return false;
+        };
+        let until = self.clock.now() + wait;
+        if client.leave_after.is_some_and(|after| carried.first + after <= until) {
+            // It would leave before.
+            return false;
+        }
+        tokio::select! {
+            () = self.clock.sleep_until(until) => true,
+            () = self.over.cancelled() => false,
+        }
     }
 
     /// Records an arrival that is not sent, since the in-flight cap is reached.
@@ -120,11 +207,21 @@ impl Session {
         self.record_unsent(&ask.asked(), Outcome::Shed);
     }
 
-    async fn carry_out(&self, request: Request, sent: Nanos, expected: u32, seen: &mut Seen) -> Wire {
+    async fn carry_out(
+        &self,
+        request: Request,
+        sent: Nanos,
+        leave: Option<Nanos>,
+        expected: u32,
+        seen: &mut Seen,
+    ) -> Wire {
         let limits = self.plan.traffic.limits;
         let timer = pin!(tokio::time::sleep_until(self.clock.instant(sent + limits.total)));
         let stopped = pin!(self.over.cancelled());
         let mut patience = Patience::new(self.clock, limits, sent, timer, stopped);
+        if let Some(at) = leave {
+            patience.leave_at(at);
+        }
         // The first content of an answer that comes as a whole is its end: only the total limit is for that.
         if self.plan.traffic.stream {
             patience.until_first_token(sent);
@@ -187,6 +284,10 @@ impl Session {
             } else if seen.first_content.is_some() {
                 patience.idle_from(at);
             }
+            if !seen.done && self.plan.traffic.client.leave_at_tokens.is_some_and(|most| seen.events >= most)
+            {
+                return Err(Wire::Left);
+            }
             patience.check(at)?;
         }
         Ok(())
@@ -224,17 +325,9 @@ impl Session {
         self.recorder.record(Record::Request { row: Box::new(row), gaps_ns: Vec::new() });
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all that is known of a request comes together here")]
-    fn record(
-        &self,
-        asked: &Asked,
-        sent: Nanos,
-        end: Nanos,
-        wire: Wire,
-        mut seen: Seen,
-        joined: Joined,
-        found: Found,
-    ) -> Outcome {
+    fn record(&self, asked: &Asked, carried: Carried, joined: Joined, found: Found) -> Outcome {
+        let Carried { first, end, sends, wire, mut seen } = carried;
+        let left = wire == Wire::Left;
         let content = seen.compare();
         let clean_end = wire == Wire::Clean;
         let ending = Ending {
@@ -253,7 +346,7 @@ impl Session {
         let Judged { outcome, timeout, error } = ending.judge();
         let row = RequestRow {
             cohort: if joined.touched { Cohort::Faulted } else { Cohort::Collateral },
-            sent_ns: Some(sent),
+            sent_ns: Some(first),
             first_byte_ns: seen.first_byte,
             first_content_ns: seen.first_content,
             last_content_ns: seen.last_content,
@@ -267,13 +360,15 @@ impl Session {
             right: found.right.filter(|_| outcome == Outcome::Ok),
             node: joined.node,
             attempts: joined.attempts,
+            sends,
+            left: left && outcome == Outcome::Aborted,
             content,
             marker,
             genuine_marker: joined.genuine_marker,
             clean_end,
             claimed_attempts: seen.claimed_attempts,
             timeout,
-            error: error.map(|error| self.secret.tidy(&error)),
+            error: error.map(|error| self.tidy(&error)),
             ..self.row(asked)
         };
         self.recorder.record(Record::Request { row: Box::new(row), gaps_ns: seen.gaps_ns });
@@ -304,6 +399,8 @@ impl Session {
             right: None,
             node: None,
             attempts: 0,
+            sends: 0,
+            left: false,
             input_tokens: asked.input_tokens,
             // An embedding has no tokens to expect.
             expected_tokens: (self.plan.target.api != Api::OpenaiEmbeddings).then_some(asked.output_tokens),
@@ -324,6 +421,7 @@ impl Seen {
         self.status = Some(response.status());
         let claimed = response.headers().get(ATTEMPTS_HEADER).and_then(|value| value.to_str().ok());
         self.claimed_attempts = claimed.and_then(|value| value.trim().parse().ok());
+        self.retry_after = policy::retry_after(response.headers());
     }
 }
 

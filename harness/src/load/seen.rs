@@ -3,6 +3,8 @@
 //! Invariant: its size grows by four bytes an event, and by the text as far as that is kept (`kept.rs`) or
 //! asked for.
 
+use std::time::Duration;
+
 use http::StatusCode;
 
 use super::content::Check;
@@ -26,6 +28,8 @@ pub(super) struct Seen {
     pub(super) gaps_ns: Vec<u32>,
     pub(super) status: Option<StatusCode>,
     pub(super) claimed_attempts: Option<u32>,
+    /// When the server says to come again.
+    pub(super) retry_after: Option<Duration>,
     /// Tokens, as the server counts them.
     pub(super) tokens: Option<u32>,
     pub(super) refusal: Option<String>,
@@ -50,6 +54,7 @@ impl Seen {
             gaps_ns: Vec::new(),
             status: None,
             claimed_attempts: None,
+            retry_after: None,
             tokens: None,
             refusal: None,
             in_band: None,

@@ -21,7 +21,9 @@ use super::session::{InFlight, Session};
 use crate::clock::Nanos;
 use crate::record::{Record, SessionEnd, SessionRow};
 use crate::scenario::plan::{Lengths, Sessions};
-use crate::traffic::{Arrival, Dialogue, Given, Opening, Pause, Pauses, Prompt, Prompts, Toolbox, TrafficError};
+use crate::traffic::{
+    Arrival, Dialogue, Given, Opening, Pause, Pauses, Prompt, Prompts, Toolbox, TrafficError,
+};
 
 /// What the sessions of a run share.
 pub(super) struct Talks {
@@ -170,7 +172,8 @@ impl Talk {
             return Err(SessionEnd::RunOver);
         }
         self.asked += asks.len() as u32;
-        let under_way: Vec<_> = asks.into_iter().map(|ask| self.start(Ask { intended: ready, ..ask })).collect();
+        let under_way: Vec<_> =
+            asks.into_iter().map(|ask| self.start(Ask { intended: ready, ..ask })).collect();
         let (mut answers, mut last) = (Vec::with_capacity(under_way.len()), ready);
         let mut end = None;
         // All are waited for, whatever becomes of the first of them: the session ends with its last request.

@@ -30,6 +30,8 @@ pub(super) enum Wire {
     TimedOut(TimeoutKind),
     /// The run ended.
     Stopped,
+    /// The client left on purpose.
+    Left,
 }
 
 impl From<GaveUp> for Wire {
@@ -37,6 +39,7 @@ impl From<GaveUp> for Wire {
         match gave_up {
             GaveUp::Limit(kind) => Self::TimedOut(kind),
             GaveUp::Stopped => Self::Stopped,
+            GaveUp::Left => Self::Left,
         }
     }
 }

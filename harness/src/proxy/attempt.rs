@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 
 use super::Shared;
+use crate::access::hide;
 use crate::clock::Nanos;
 use crate::correlation::{REQUEST_HEADER, find_tag};
 use crate::fault::{Attempt, AttemptFaults, RequestHead};
@@ -170,14 +171,14 @@ struct Gist {
     max_output_tokens: Option<u32>,
 }
 
-/// The head of a request, as faults see it.
-pub(crate) fn head(request: &Parts, body: &Bytes) -> RequestHead {
+/// The head of a request, as faults see it: without keys, nor the values of `secret` headers.
+pub(crate) fn head(request: &Parts, body: &Bytes, secret: &[HeaderName]) -> RequestHead {
     // A body that is no such JSON names no model and asks for no stream.
     let gist: Gist = serde_json::from_slice(body).unwrap_or_default();
     RequestHead {
         method: request.method.clone(),
         path: request.uri.path_and_query().map_or_else(|| request.uri.path().into(), ToString::to_string),
-        headers: request.headers.clone(),
+        headers: hide(&request.headers, secret),
         model: gist.model.unwrap_or_default(),
         streaming: gist.stream.unwrap_or_default(),
         max_tokens: gist.max_completion_tokens.or(gist.max_tokens).or(gist.max_output_tokens),
@@ -193,7 +194,7 @@ mod tests {
     fn the_head_of_every_api_is_read() {
         let read = |path: &str, body: &'static str| {
             let (parts, ()) = http::Request::post(path).body(()).unwrap_or_default().into_parts();
-            let head = head(&parts, &Bytes::from_static(body.as_bytes()));
+            let head = head(&parts, &Bytes::from_static(body.as_bytes()), &[]);
             (head.path, head.model, head.streaming, head.max_tokens)
         };
         for (path, limit) in [

@@ -60,7 +60,14 @@ pub(super) async fn forward(
     let address = *entry.shared.upstream.lock();
     // Most of what speaks none of these paths speaks the most common API.
     let api = Api::of_path(parts.uri.path()).unwrap_or(Api::OpenaiChat);
-    let response = match upstream.send(address, outgoing(parts, body)).await {
+    let mut request = outgoing(parts, body);
+    let shared = Arc::clone(&entry.shared);
+    let manner = shared.manner.get();
+    if let Some(manner) = manner {
+        manner.dress(request.headers_mut(), api);
+    }
+    let tls = manner.and_then(|manner| manner.tls.as_ref());
+    let response = match upstream.send(address, tls, request).await {
         Ok(response) => response,
         Err(broken) => {
             let how = broke(&mut entry, broken);

@@ -4,12 +4,19 @@ use std::io;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use http::header::{HOST, HeaderMap, HeaderValue};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+
+use crate::access::{self, AccessError};
+use crate::api::Api;
+use crate::scenario::plan::Access;
+use crate::tls::Tls;
 
 /// How the node broke an exchange off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +27,36 @@ pub(super) enum Broken {
     Reset,
     /// It closed the connection before its answer was whole.
     Cut,
+}
+
+/// How a node is spoken to.
+#[derive(Clone, Default)]
+pub(crate) struct Manner {
+    /// By TLS.
+    pub(crate) tls: Option<Tls>,
+    /// The host that it is to be asked as; what the client called it otherwise.
+    pub(crate) host: Option<HeaderValue>,
+    /// What lets requests in, for each API, in place of what the client sent.
+    lets_in: Vec<(Api, HeaderMap)>,
+}
+
+impl Manner {
+    /// The plain one, with what `access` says to send.
+    pub(crate) fn with(access: &Access) -> Result<Self, AccessError> {
+        let headers = |api| Ok((api, access::headers(access, api)?));
+        let lets_in = Api::ALL.into_iter().map(headers).collect::<Result<_, _>>()?;
+        Ok(Self { tls: None, host: None, lets_in })
+    }
+
+    /// Makes the headers of a request those that the node is to see.
+    pub(super) fn dress(&self, headers: &mut HeaderMap, api: Api) {
+        if let Some(host) = &self.host {
+            headers.insert(HOST, host.clone());
+        }
+        if let Some((_, own)) = self.lets_in.iter().find(|(own, _)| *own == api) {
+            headers.extend(own.clone());
+        }
+    }
 }
 
 /// The connection to the node, kept between requests.
@@ -33,6 +70,7 @@ impl Upstream {
     pub(super) async fn send(
         &mut self,
         address: SocketAddr,
+        tls: Option<&Tls>,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>, Broken> {
         let mut request = request;
@@ -52,16 +90,29 @@ impl Upstream {
                 },
             }
         }
-        let mut sender = connect(address).await?;
+        let mut sender = connect(address, tls).await?;
         let response = sender.send_request(request).await.map_err(|error| how_it_broke(&error))?;
         self.open = Some((address, sender));
         Ok(response)
     }
 }
 
-async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>, Broken> {
+async fn connect(address: SocketAddr, tls: Option<&Tls>) -> Result<SendRequest<Full<Bytes>>, Broken> {
     let stream = TcpStream::connect(address).await.map_err(|_| Broken::Unreachable)?;
     stream.set_nodelay(true).map_err(|_| Broken::Unreachable)?;
+    let Some(tls) = tls else { return speak(stream).await };
+    match tls.secure(stream).await {
+        Ok(stream) => speak(stream).await,
+        Err(error) => {
+            tracing::warn!("no TLS with {address}: {error}");
+            Err(Broken::Unreachable)
+        }
+    }
+}
+
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> Result<SendRequest<Full<Bytes>>, Broken> {
     let handshake = http1::Builder::new().preserve_header_case(true).handshake(TokioIo::new(stream)).await;
     let (sender, connection) = handshake.map_err(|error| how_it_broke(&error))?;
     // It ends with its sender, or when the node ends it; the exchange on it is told the error.

@@ -49,6 +49,8 @@ pub struct RequestFact {
     /// By its place in the plan.
     pub node: Option<u16>,
     pub attempts: u32,
+    /// Times that the client sent it.
+    pub sends: u32,
     pub claimed_attempts: Option<u32>,
     pub content: Content,
     pub marker: bool,
@@ -139,6 +141,7 @@ impl RequestFact {
             right: row.right,
             node,
             attempts: row.attempts,
+            sends: row.sends,
             claimed_attempts: row.claimed_attempts,
             content: row.content,
             marker: row.marker,

@@ -41,6 +41,7 @@ pub enum TimeoutKind {
 
 /// A row of `requests.jsonl`: one request of the load generator, written when it ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a row of a ledger: each is a column of its own")]
 pub struct RequestRow {
     /// From 0, in order of the schedule; dense, but for what sessions never asked ([`SessionRow`]).
     pub id: RequestId,
@@ -93,6 +94,10 @@ pub struct RequestRow {
     pub node: Option<NodeName>,
     /// Attempts that reached a node until the request ended, by the proxies' ledger.
     pub attempts: u32,
+    /// Times that the client sent it; 0 when it never did. Times and content are those of the last.
+    pub sends: u32,
+    /// The client left on purpose before its answer was whole.
+    pub left: bool,
     /// Tokens of the prompt's texts, by the target's tokenizer.
     pub input_tokens: u32,
     /// Tokens of the answer that the request asked for.

@@ -15,8 +15,8 @@ use crate::clock::Clock;
 use crate::fault::NodeState;
 use crate::name::{AttemptId, RequestId};
 use crate::scenario::plan::{
-    Api, Entry, Length, Lengths, Limits, NodeKind, NodePlan, Objective, Phase, Plan, Schedule, Slo, Target,
-    Traffic,
+    Access, Api, ClientPolicy, Entry, Length, Lengths, Limits, NodeKind, NodePlan, Objective, Phase, Plan,
+    Schedule, Slo, Target, Traffic,
 };
 
 const MS: u64 = 1_000_000;
@@ -38,13 +38,15 @@ fn plan() -> Plan {
             api: Api::OpenaiChat,
             model: "sim".into(),
             entry: Entry::Node("a".into()),
-            key: None,
+            access: Access::default(),
+            http: None,
             tokenizer: crate::scenario::plan::Tokenizer::Words,
         },
         nodes: vec![NodePlan {
             name: "a".into(),
             zone: String::new(),
             kind: NodeKind::Url("http://x".into()),
+            access: Access::default(),
         }],
         traffic: Traffic {
             schedule: Schedule::constant(1.0),
@@ -61,6 +63,7 @@ fn plan() -> Plan {
                 idle: limit,
                 total: limit,
             },
+            client: ClientPolicy::default(),
         },
         phases: vec![phase("calm", 0), phase("storm", 10)],
         faults: Vec::new(),
@@ -82,6 +85,9 @@ fn request(id: u64, at_ms: u64, outcome: Outcome) -> RequestRow {
     let at = |offset| Some(Nanos((at_ms + offset) * MS));
     RequestRow {
         id: RequestId(id),
+        session: None,
+        turn: None,
+        sub_request: None,
         phase: if at_ms < 10_000 { "calm".into() } else { "storm".into() },
         cohort: if id.is_multiple_of(2) { Cohort::Faulted } else { Cohort::Collateral },
         intended_ns: Nanos(at_ms * MS),
@@ -96,6 +102,8 @@ fn request(id: u64, at_ms: u64, outcome: Outcome) -> RequestRow {
         output_tokens: 5,
         node: Some("a".into()),
         attempts: 1,
+        sends: 1,
+        left: false,
         input_tokens: 9,
         expected_tokens: Some(5),
         content: Content::Whole,

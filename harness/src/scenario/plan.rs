@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderName;
 use serde::Serialize;
 use squall_report::Metric;
 
@@ -52,6 +53,12 @@ impl Plan {
         self.phases.last().map_or(Nanos::ZERO, Phase::end)
     }
 
+    /// The names of headers whose values are secrets.
+    pub fn secret_headers(&self) -> Vec<HeaderName> {
+        let all = self.nodes.iter().map(|node| &node.access).chain([&self.target.access]);
+        all.flat_map(Access::secret_headers).collect()
+    }
+
     /// The phase that `at` lies in; the last one for whatever comes after.
     pub fn phase_at(&self, at: Nanos) -> usize {
         self.phases.iter().position(|phase| at < phase.end()).unwrap_or(self.phases.len() - 1)
@@ -67,8 +74,10 @@ pub struct Target {
     pub model: String,
     /// How it is reached.
     pub entry: Entry,
-    /// The key to send, where one is needed.
-    pub key: Option<Key>,
+    /// What it takes to be let in.
+    pub access: Access,
+    /// The version of HTTP; by agreement over TLS, 1.1 without, where the scenario gives none.
+    pub http: Option<Http>,
     /// What its tokens are counted by.
     pub tokenizer: Tokenizer,
 }
@@ -121,12 +130,55 @@ impl Encoding {
     }
 }
 
-/// A secret, by the name of the environment variable that holds it. The value is read when it is
-/// used, and written nowhere.
+/// A version of HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Http {
+    /// HTTP/1.1.
+    #[serde(rename = "1.1")]
+    One,
+    /// HTTP/2; without TLS by prior knowledge.
+    #[serde(rename = "2")]
+    Two,
+}
+
+/// What it takes to be let in somewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Access {
+    /// The key to send, where one is needed.
+    pub key: Option<Key>,
+    /// Headers to send, in the order of their names.
+    pub headers: Vec<Header>,
+    /// The authorities whose certificates count, as PEM; those that the system trusts without it.
+    pub ca: Option<PathBuf>,
+}
+
+/// A header to send.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Key {
-    /// The variable's name.
-    pub env: String,
+pub struct Header {
+    /// Its name, in lower case.
+    pub name: String,
+    /// Where its value is.
+    pub value: HeaderSource,
+}
+
+/// Where a header's value is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeaderSource {
+    /// In the scenario.
+    Text(String),
+    /// Elsewhere, since it is a secret.
+    Secret(Key),
+}
+
+/// A secret, by where it is. The value is read when it is used, and written nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Key {
+    /// The environment variable that holds it.
+    Env(String),
+    /// The file that holds it, and nothing else.
+    File(PathBuf),
 }
 
 /// How the target is reached.
@@ -135,8 +187,9 @@ pub struct Key {
 pub enum Entry {
     /// The built-in router over all nodes.
     Router(RouterPolicy),
-    /// Something that runs already: the base URL, up to and with `/v1`.
-    Url(String),
+    /// Something that runs already: base URLs, up to and with `/v1`; at least one. Each send of a request
+    /// goes to the next of them, from the first on.
+    Url(Vec<String>),
     /// Started for the run.
     Command(Command),
     /// Straight to one node's proxy.
@@ -172,6 +225,8 @@ pub struct NodePlan {
     pub zone: String,
     /// What it is.
     pub kind: NodeKind,
+    /// What its proxy needs to be let in.
+    pub access: Access,
 }
 
 /// What a node is.
@@ -182,7 +237,7 @@ pub enum NodeKind {
     Sim(SimSpec),
     /// Any program.
     Command(Command),
-    /// Something that runs already: its origin (`http://127.0.0.1:8000`).
+    /// Something that runs already: its origin (`http://127.0.0.1:8000`, or with `https`).
     Url(String),
 }
 
@@ -222,6 +277,57 @@ pub struct Traffic {
     pub stream: bool,
     /// The limits a client keeps.
     pub limits: Limits,
+    /// What a client does about failure, and when it leaves.
+    pub client: ClientPolicy,
+}
+
+/// What a client does about failure, and when it leaves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ClientPolicy {
+    /// It sends again what failed.
+    pub retries: Option<Retries>,
+    /// From the first send; it leaves then, answered or not.
+    pub leave_after: Option<Duration>,
+    /// It leaves once it has so many events with content.
+    pub leave_at_tokens: Option<u32>,
+}
+
+impl ClientPolicy {
+    /// Times that a request is sent, at most.
+    pub fn most_sends(&self) -> u32 {
+        self.retries.as_ref().map_or(1, |retries| retries.attempts)
+    }
+}
+
+/// How a client sends again what failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Retries {
+    /// Sends of one request at most, the first included; at least two.
+    pub attempts: u32,
+    /// The wait before the second send; each wait after it is twice as long.
+    pub base: Duration,
+    /// No wait is longer.
+    pub max: Duration,
+    /// Waits are drawn from their half up.
+    pub jitter: bool,
+    /// After what.
+    pub on: Vec<RetryOn>,
+    /// Waits as long as `Retry-After` says.
+    pub retry_after: bool,
+}
+
+/// What a client sends a request again for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetryOn {
+    /// This HTTP status.
+    Status(u16),
+    /// No connection came about.
+    Connect,
+    /// The connection broke before any content.
+    Broken,
+    /// No content came in time.
+    Timeout,
 }
 
 /// How long prompts and answers are.

@@ -4,6 +4,8 @@
 //! the rest is read, so that one look shows all mistakes. Invariant: a plan leaves this file only
 //! when nothing was written down, so no stand-in is ever run.
 
+mod access;
+mod client;
 mod faults;
 mod fleet;
 mod objectives;

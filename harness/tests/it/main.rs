@@ -3,9 +3,11 @@
 mod apis;
 mod author;
 mod catalogue;
+mod client;
 mod determinism;
 mod fuzz;
 mod interface;
+mod keys;
 mod load;
 mod nodes_and_rates;
 mod plugins;
@@ -16,4 +18,5 @@ mod run;
 mod scenario;
 mod sim;
 mod support;
+mod tls;
 mod trace;

@@ -37,6 +37,7 @@ pub(crate) fn pass() -> Report {
         faults: faults(),
         fault_log_digest: "9f".repeat(32),
         answers: Answers { tokenizer: "o200k_base".into(), ..Answers::default() },
+        sessions: None,
         client: Client {
             dispatch_lag_us: Lag { p50: 38.0, p99: 212.0, max: 1_840.0 },
             runtime_stall_us: Lag { p50: 1_020.0, p99: 2_310.0, max: 6_400.0 },

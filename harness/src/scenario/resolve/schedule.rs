@@ -278,7 +278,11 @@ impl Resolver {
                 lasts: None,
             }],
         };
-        Schedule::Users(Users { crowd, think: self.think("think", raw.think.as_ref()), turns: self.turns(raw.turns.as_ref()) })
+        Schedule::Users(Users {
+            crowd,
+            think: self.think("think", raw.think.as_ref()),
+            turns: self.turns(raw.turns.as_ref()),
+        })
     }
 
     fn user_steps(&mut self, raw: &Placed<Vec<Placed<raw::UserStep>>>, end: Nanos) -> Vec<Crowd> {

@@ -13,12 +13,7 @@ const RESULT: Length = Length::Fixed(100);
 
 impl Resolver {
     /// `of_prompts` are the lengths of all prompts, where nothing else is said of sub-requests.
-    pub(super) fn sessions(
-        &mut self,
-        raw: &raw::Traffic,
-        api: Api,
-        of_prompts: Lengths,
-    ) -> Option<Sessions> {
+    pub(super) fn sessions(&mut self, raw: &raw::Traffic, api: Api, of_prompts: Lengths) -> Option<Sessions> {
         let session = raw.session.as_ref()?;
         self.fits(session, raw, api);
         let turns = units::turns(&session.turns).unwrap_or_else(|wrong| {

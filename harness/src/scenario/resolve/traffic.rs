@@ -45,6 +45,7 @@ impl Resolver {
             corpus: self.corpus(raw.prompts.as_ref()),
             stream: self.stream(raw.stream.as_ref(), api),
             limits: self.limits(raw.limits.as_ref()),
+            client: raw.client.as_ref().map(|client| self.client(client)).unwrap_or_default(),
         }
     }
 
@@ -123,7 +124,12 @@ impl Resolver {
         }
     }
 
-    pub(super) fn length(&mut self, key: &str, raw: Option<&Placed<NumberOrText>>, default: Length) -> Length {
+    pub(super) fn length(
+        &mut self,
+        key: &str,
+        raw: Option<&Placed<NumberOrText>>,
+        default: Length,
+    ) -> Length {
         let Some(value) = raw else { return default };
         units::length(value).unwrap_or_else(|wrong| {
             self.wrong(key, &value.span, wrong);

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::*;
 use crate::scenario::plan::{
-    Api, Crowd, Entry, Length, Lengths, Limits, Phase, Spike, Target, Think, Traffic, Users,
+    Access, Api, ClientPolicy, Crowd, Entry, Length, Lengths, Limits, Phase, Spike, Target, Think, Traffic,
+    Users,
 };
 
 pub(in crate::traffic) fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) -> Plan {
@@ -27,8 +28,9 @@ pub(in crate::traffic) fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) 
         target: Target {
             api: Api::OpenaiChat,
             model: "sim".into(),
-            entry: Entry::Url("http://127.0.0.1:1/v1".into()),
-            key: None,
+            entry: Entry::Url(vec!["http://127.0.0.1:1/v1".into()]),
+            access: Access::default(),
+            http: None,
             tokenizer: crate::scenario::plan::Tokenizer::Words,
         },
         nodes: Vec::new(),
@@ -47,6 +49,7 @@ pub(in crate::traffic) fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) 
                 idle: second,
                 total: second,
             },
+            client: ClientPolicy::default(),
         },
         phases,
         faults: Vec::new(),

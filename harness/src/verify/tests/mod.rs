@@ -17,10 +17,13 @@ use super::{Evidence, judge};
 use crate::clock::Nanos;
 use crate::fault::NodeState;
 use crate::name::{AttemptId, RequestId};
-use crate::record::{AttemptEnd, AttemptFact, Content, Facts, NodeEvent, Recorded, RequestFact};
+use crate::record::{
+    AttemptEnd, AttemptFact, Content, Facts, NodeEvent, Recorded, RequestFact, SessionEnd, SessionFact,
+};
 use crate::scenario::plan::{
-    Api, Entry, FailoverBounds, FaultPlan, Length, Lengths, Limits, Matching, NodeKind, NodePlan, Objective,
-    OnTrap, Phase, Plan, PluginRef, RouterPolicy, Schedule, Slo, Target, Traffic,
+    Access, Api, ClientPolicy, Entry, FailoverBounds, FaultPlan, Length, Lengths, Limits, Matching, NodeKind,
+    NodePlan, Objective, OnTrap, Phase, Plan, PluginRef, RouterPolicy, Schedule, Sessions, Slo, Target,
+    Think, Traffic, Turns,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -199,6 +202,7 @@ fn request(id: u64, sent: Nanos, node: u16) -> RequestFact {
         output_tokens: 44,
         node: Some(node),
         attempts: 1,
+        sends: 1,
         claimed_attempts: Some(1),
         content: Content::Whole,
         marker: true,
@@ -268,6 +272,7 @@ fn plan() -> Plan {
         name: name.into(),
         zone: String::new(),
         kind: NodeKind::Url("http://127.0.0.1:1".into()),
+        access: Access::default(),
     };
     let phase = |name: &str, start| Phase {
         name: name.into(),
@@ -287,7 +292,8 @@ fn plan() -> Plan {
             api: Api::OpenaiChat,
             model: "sim".into(),
             entry: Entry::Router(RouterPolicy { failover: true }),
-            key: None,
+            access: Access::default(),
+            http: None,
             tokenizer: crate::scenario::plan::Tokenizer::Words,
         },
         nodes: vec![node("a"), node("b"), node("c")],
@@ -306,6 +312,7 @@ fn plan() -> Plan {
                 idle: limit,
                 total: limit,
             },
+            client: ClientPolicy::default(),
         },
         phases: vec![phase("steady", 0.0), phase("storm", 20.0), phase("recovery", 40.0)],
         faults: vec![FaultPlan {
