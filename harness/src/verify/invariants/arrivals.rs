@@ -49,7 +49,7 @@ pub(super) fn end_once(view: &View<'_>, recorded: &Recorded) -> Invariant {
 /// The ids of the requests that were asked, ascending: all that were scheduled, or of each session its first.
 fn asked(view: &View<'_>, scheduled: u64, cases: &mut Cases) -> Vec<Range<u64>> {
     if view.plan.traffic.sessions.is_none() {
-        return vec![0..scheduled];
+        return std::iter::once(0..scheduled).collect();
     }
     let mut sessions: Vec<&SessionFact> = view.facts.sessions.iter().collect();
     sessions.sort_by_key(|session| session.id);
