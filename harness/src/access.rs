@@ -64,6 +64,7 @@ impl Key {
                 }
                 Ok(value)
             }
+            Self::Given(secret) => Ok(secret.reveal().to_owned()),
         }
     }
 }
@@ -84,7 +85,10 @@ pub(crate) fn headers(access: &Access, api: Api) -> Result<HeaderMap, AccessErro
         let name = HeaderName::try_from(&header.name).map_err(|_| unfit())?;
         let value = match &header.value {
             HeaderSource::Text(text) => HeaderValue::try_from(text).map_err(|_| unfit())?,
-            HeaderSource::Secret(key) => sensitive(&key.read()?).ok_or_else(unfit)?,
+            HeaderSource::Secret { scheme: None, key } => sensitive(&key.read()?).ok_or_else(unfit)?,
+            HeaderSource::Secret { scheme: Some(scheme), key } => {
+                sensitive(&format!("{scheme} {}", key.read()?)).ok_or_else(unfit)?
+            }
         };
         headers.insert(name, value);
     }
@@ -111,7 +115,12 @@ impl Secrets {
         let mut values = Vec::new();
         for access in all {
             for key in access.secrets() {
-                values.push(key.read()?);
+                let value = key.read()?;
+                if let Some((_, credentials)) = value.split_once(' ') {
+                    // After a scheme (`Bearer sk-…`): a server may repeat the one without the other.
+                    values.push(credentials.trim().to_owned());
+                }
+                values.push(value);
             }
         }
         values.retain(|value| value.len() >= SHORTEST_SECRET);
@@ -131,7 +140,7 @@ impl Access {
     /// Every secret that it names.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &Key> {
         let headers = self.headers.iter().filter_map(|header| match &header.value {
-            HeaderSource::Secret(key) => Some(key),
+            HeaderSource::Secret { key, .. } => Some(key),
             HeaderSource::Text(_) => None,
         });
         self.key.iter().chain(headers)
@@ -139,7 +148,7 @@ impl Access {
 
     /// Headers of its own that hold a secret.
     pub(crate) fn secret_headers(&self) -> impl Iterator<Item = HeaderName> {
-        let secret = self.headers.iter().filter(|header| matches!(header.value, HeaderSource::Secret(_)));
+        let secret = self.headers.iter().filter(|header| matches!(header.value, HeaderSource::Secret { .. }));
         secret.filter_map(|header| HeaderName::try_from(&header.name).ok())
     }
 }
@@ -170,7 +179,7 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<u8>, AccessError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::plan::Header;
+    use crate::scenario::plan::{Header, Secret};
 
     fn file(text: &str) -> (tempfile::TempDir, Key) {
         let folder = tempfile::tempdir().expect("a folder");
@@ -193,10 +202,28 @@ mod tests {
         let messages = headers(&access, Api::AnthropicMessages).expect("headers");
         assert_eq!(messages["x-api-key"], "sk-123");
         assert!(!messages.contains_key(AUTHORIZATION));
-        let secret = Header { name: "x-tenant".into(), value: HeaderSource::Secret(key) };
-        let access = Access { headers: vec![secret], ..Access::default() };
-        assert!(headers(&access, Api::OpenaiChat).expect("headers")["x-tenant"].is_sensitive());
-        assert_eq!(access.secret_headers().collect::<Vec<_>>(), ["x-tenant"]);
+        let secret = |scheme| HeaderSource::Secret { scheme, key: key.clone() };
+        let secret = |name: &str, scheme| Header { name: name.into(), value: secret(scheme) };
+        let both = vec![secret("x-tenant", None), secret("x-proxy", Some("Token".into()))];
+        let access = Access { headers: both, ..Access::default() };
+        let sent = headers(&access, Api::OpenaiChat).expect("headers");
+        assert_eq!(sent["x-tenant"], "sk-123");
+        assert_eq!(sent["x-proxy"], "Token sk-123");
+        assert!(sent["x-tenant"].is_sensitive() && sent["x-proxy"].is_sensitive());
+        assert_eq!(access.secret_headers().collect::<Vec<_>>(), ["x-tenant", "x-proxy"]);
+    }
+
+    #[test]
+    fn what_was_typed_is_sent_and_shown_to_nobody() {
+        let key = Key::Given(Secret::new("Bearer sk-typed".into()));
+        let header =
+            Header { name: "authorization".into(), value: HeaderSource::Secret { scheme: None, key } };
+        let access = Access { headers: vec![header], ..Access::default() };
+        assert_eq!(headers(&access, Api::OpenaiChat).expect("headers")[AUTHORIZATION], "Bearer sk-typed");
+        let shown = format!("{access:?} {}", serde_json::to_string(&access).expect("JSON"));
+        assert!(!shown.contains("sk-typed") && shown.contains("***"), "{shown}");
+        let secrets = Secrets::of([&access]).expect("secrets");
+        assert_eq!(secrets.tidy("no: Bearer sk-typed; sk-typed", 200), "no: [key]; [key]");
     }
 
     #[test]

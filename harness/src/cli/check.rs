@@ -325,6 +325,7 @@ fn target(plan: &Plan) -> String {
     let key = plan.target.access.key.as_ref().map_or_else(String::new, |key| match key {
         Key::Env(name) => format!(", key from ${name}"),
         Key::File(path) => format!(", key from {}", path.display()),
+        Key::Given(_) => ", key as given".into(),
     });
     format!("{entry}; {}, model {}{key}", plan.target.api, plan.target.model)
 }

@@ -4,24 +4,25 @@
 
 use std::pin::pin;
 
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Method, Request, Response};
 
 use super::content::Check;
 use super::dialect;
+use super::hedge::Begun;
 use super::kept::Found;
 use super::outcome::{Ending, Judged};
 use super::patience::Patience;
 use super::policy::{self, Failed};
 use super::seen::Seen;
-use super::session::Session;
+use super::session::{IDENTITY, Session};
 use super::wire::Wire;
 use crate::answer::Answer;
 use crate::api::Api;
 use crate::clock::Nanos;
-use crate::correlation::{ATTEMPTS_HEADER, Joined};
+use crate::correlation::{ATTEMPTS_HEADER, Joined, Which};
 use crate::name::RequestId;
-use crate::record::{Content, Record, RequestRow};
+use crate::record::{Content, Hedge, Record, RequestRow};
 use crate::sse::Parser;
 use crate::traffic::Expect;
 use squall_report::{Cohort, Outcome};
@@ -77,20 +78,26 @@ pub(super) struct Ended {
     pub(super) answer: Option<(String, u32)>,
 }
 
+/// A send that has ended: how, and what was seen of its answer.
+pub(super) struct Sent {
+    wire: Wire,
+    seen: Seen,
+}
+
 /// A request that was carried out.
 struct Carried {
     /// When it was sent first.
     first: Nanos,
     end: Nanos,
     sends: u32,
-    /// How the last send ended, and what was seen of its answer.
-    wire: Wire,
-    seen: Seen,
+    hedge: Option<Hedge>,
+    /// The send whose answer was taken.
+    sent: Sent,
 }
 
-impl Carried {
-    /// How the send ended, for the client's policy: nothing is known but what the client itself has seen.
-    fn failed(&self) -> Failed {
+impl Sent {
+    /// How it ended, for the client's policy: nothing is known but what the client itself has seen.
+    pub(super) fn failed(&self) -> Failed {
         let seen = &self.seen;
         let ending = Ending {
             wire: self.wire.clone(),
@@ -135,64 +142,76 @@ impl Session {
         self.correlator.begin(id);
         let first = self.clock.now();
         self.meter.sent(first.since(intended));
-        let mut sends = 1;
-        let mut last = loop {
-            let next = self.copy(&ask.request, sends);
-            let send = self.send(&mut ask, first).await;
-            match self.wait_to_resend(id, &send, sends).await.then_some(next).flatten() {
-                Some(next) => ask.request = next,
-                None => break send,
-            }
-            self.correlator.again(id);
-            sends += 1;
-        };
-        let end = self.clock.now();
-        let joined = self.correlator.finish(id);
-        let (text, tokens) = (last.seen.text(), last.seen.tokens.unwrap_or(last.seen.events));
-        let found = self.study(id, ask.expect.take(), &mut last.seen).await;
-        let outcome = self.record(&asked, Carried { first, end, sends, ..last }, joined, found);
+        let request = std::mem::replace(&mut ask.request, Request::new(Method::POST, self.url(0).clone()));
+        let mut carried = self.send_on(&ask, request, first).await;
+        let which = if carried.hedge.is_some_and(|hedge| hedge.won) { Which::Hedge } else { Which::First };
+        let joined = self.correlator.finish(id, which);
+        let (at, seen) = (carried.end, &mut carried.sent.seen);
+        let (text, tokens) = (seen.text(), seen.tokens.unwrap_or(seen.events));
+        let found = self.study(id, ask.expect.take(), seen).await;
+        let outcome = self.record(&asked, carried, joined, found);
         let answer = text.filter(|_| outcome == Outcome::Ok).map(|text| (text, tokens));
-        Ended { at: end, outcome, answer }
+        Ended { at, outcome, answer }
     }
 
-    /// The request for the next send, if there may be one: to the next target.
+    /// Sends a request until the client's policy has had enough of it.
+    async fn send_on(&self, ask: &Ask, mut request: Request, first: Nanos) -> Carried {
+        let client = &self.plan.traffic.client;
+        let spare = client.sends_again().then(|| request.try_clone()).flatten();
+        let (mut rounds, mut sends, mut hedge) = (1, 0, None);
+        let sent = loop {
+            sends += 1;
+            let copy = |sends| self.copy(spare.as_ref()?, sends);
+            let sent = match client.hedge_after.zip(copy(sends)) {
+                Some((after, second)) => {
+                    let raced = self.race(ask, request, second, first, after).await;
+                    sends += u32::from(raced.hedge.is_some());
+                    hedge = raced.hedge.or(hedge.map(|hedge| Hedge { won: false, ..hedge }));
+                    raced.sent
+                }
+                None => self.send(ask, request, first, &Begun::default()).await,
+            };
+            if !self.wait_to_resend(ask.id, &sent, first, rounds).await {
+                break sent;
+            }
+            let Some(next) = copy(sends) else { break sent };
+            request = next;
+            self.correlator.again(ask.id);
+            rounds += 1;
+        };
+        Carried { first, end: self.clock.now(), sends, hedge, sent }
+    }
+
+    /// The request for the send after so many: to the next target.
     fn copy(&self, request: &Request, sends: u32) -> Option<Request> {
-        if sends >= self.plan.traffic.client.most_sends() {
-            return None;
-        }
         let mut next = request.try_clone()?;
         *next.url_mut() = self.url(sends).clone();
         Some(next)
     }
 
-    /// Sends a request once; `first` is when it was sent first.
-    async fn send(&self, ask: &mut Ask, first: Nanos) -> Carried {
+    /// Sends a request once; `first` is when it was sent first. Says by `begun` when content has come.
+    pub(super) async fn send(&self, ask: &Ask, request: Request, first: Nanos, begun: &Begun) -> Sent {
         let check = |answer| Check::of(self.plan.target.api, answer, ask.output_tokens);
         let mut seen = Seen::new(ask.answer.map(check));
         if ask.keep {
             seen.keep_text();
         }
-        let sent = self.clock.now();
-        let request = std::mem::replace(&mut ask.request, Request::new(Method::POST, self.url(0).clone()));
         let leave = self.plan.traffic.client.leave_after.map(|after| first + after);
-        let wire = self.carry_out(request, sent, leave, ask.output_tokens, &mut seen).await;
+        let wire = self.carry_out(request, leave, ask.output_tokens, &mut seen, begun).await;
         if matches!(wire, Wire::ConnectFailed { starved: true, .. }) {
             self.meter.starved();
         }
-        Carried { first, end: sent, sends: 1, wire, seen }
+        Sent { wire, seen }
     }
 
     /// Waits as the client's policy says; false when the request is not sent again.
-    async fn wait_to_resend(&self, id: RequestId, carried: &Carried, sends: u32) -> bool {
+    async fn wait_to_resend(&self, id: RequestId, sent: &Sent, first: Nanos, rounds: u32) -> bool {
         let client = &self.plan.traffic.client;
         let Some(retries) = &client.retries else { return false };
-        let failed = carried.failed();
-        let Some(wait) = policy::wait(retries, &failed, sends, policy::draw(self.plan.seed, id, sends))
-        else {
-            return false;
-        };
+        let draw = policy::draw(self.plan.seed, id, rounds);
+        let Some(wait) = policy::wait(retries, &sent.failed(), rounds, draw) else { return false };
         let until = self.clock.now() + wait;
-        if client.leave_after.is_some_and(|after| carried.first + after <= until) {
+        if client.leave_after.is_some_and(|after| first + after <= until) {
             // It would leave before.
             return false;
         }
@@ -210,11 +229,12 @@ impl Session {
     async fn carry_out(
         &self,
         request: Request,
-        sent: Nanos,
         leave: Option<Nanos>,
         expected: u32,
         seen: &mut Seen,
+        begun: &Begun,
     ) -> Wire {
+        let sent = self.clock.now();
         let limits = self.plan.traffic.limits;
         let timer = pin!(tokio::time::sleep_until(self.clock.instant(sent + limits.total)));
         let stopped = pin!(self.over.cancelled());
@@ -232,10 +252,14 @@ impl Session {
             Err(gave_up) => return gave_up.into(),
         };
         seen.head(&response, self.clock.now());
+        if let Some(coding) = response.headers().get(CONTENT_ENCODING).filter(|coding| *coding != IDENTITY) {
+            let coding = String::from_utf8_lossy(coding.as_bytes()).into_owned();
+            return Wire::Garbled(format!("the answer is compressed by `{coding}`; only gzip is understood"));
+        }
         let ended = if !response.status().is_success() {
             self.read_refusal(response, &mut patience, seen).await
         } else if self.is_stream(&response) {
-            self.read_stream(response, &mut patience, seen, expected).await
+            self.read_stream(response, &mut patience, seen, expected, begun).await
         } else {
             self.read_whole(response, &mut patience, seen, expected).await
         };
@@ -262,6 +286,7 @@ impl Session {
         patience: &mut Patience<'_>,
         seen: &mut Seen,
         expected: u32,
+        begun: &Begun,
     ) -> Result<(), Wire> {
         let api = self.plan.target.api;
         let mut parser = Parser::new();
@@ -283,6 +308,9 @@ impl Session {
                 patience.linger_from(at);
             } else if seen.first_content.is_some() {
                 patience.idle_from(at);
+            }
+            if seen.first_content.is_some() {
+                begun.set();
             }
             if !seen.done && self.plan.traffic.client.leave_at_tokens.is_some_and(|most| seen.events >= most)
             {
@@ -326,7 +354,7 @@ impl Session {
     }
 
     fn record(&self, asked: &Asked, carried: Carried, joined: Joined, found: Found) -> Outcome {
-        let Carried { first, end, sends, wire, mut seen } = carried;
+        let Carried { first, end, sends, hedge, sent: Sent { wire, mut seen } } = carried;
         let left = wire == Wire::Left;
         let content = seen.compare();
         let clean_end = wire == Wire::Clean;
@@ -361,6 +389,7 @@ impl Session {
             node: joined.node,
             attempts: joined.attempts,
             sends,
+            hedge,
             left: left && outcome == Outcome::Aborted,
             content,
             marker,
@@ -400,6 +429,7 @@ impl Session {
             node: None,
             attempts: 0,
             sends: 0,
+            hedge: None,
             left: false,
             input_tokens: asked.input_tokens,
             // An embedding has no tokens to expect.

@@ -14,6 +14,7 @@ mod content;
 mod dialect;
 mod exchange;
 mod heartbeat;
+mod hedge;
 mod kept;
 mod meter;
 mod open;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Body, Certificate, Client, Method, Request, Url, redirect};
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
@@ -29,6 +29,8 @@ const TRACEPARENT: &str = "traceparent";
 /// Servers close connections that are idle (uvicorn and Node.js after 5 s). Sending on one just then
 /// fails for no fault of the service, so the client closes them first.
 const IDLE_CONNECTION: Duration = Duration::from_secs(4);
+/// Not compressed.
+pub(super) const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 /// What an error says is cut to so many characters.
 const LONGEST_ERROR: usize = 200;
 
@@ -180,9 +182,13 @@ impl Drop for InFlight {
 }
 
 /// A client that does what it is told and nothing else: no proxy of the environment, no redirect, no
-/// retry, no compression (which would hold events back), and a connection for every request in flight.
+/// retry, and a connection for every request in flight. It asks for nothing compressed, which would hold events
+/// back; a server that compresses by gzip nonetheless is understood.
 fn client(plan: &Plan, tls: bool) -> Result<Client, LoadError> {
-    let headers = access::headers(&plan.target.access, plan.target.api)?;
+    let mut headers = access::headers(&plan.target.access, plan.target.api)?;
+    if !headers.contains_key(ACCEPT_ENCODING) {
+        headers.insert(ACCEPT_ENCODING, IDENTITY);
+    }
     let client = match plan.target.http {
         None => Client::builder(),
         Some(Http::One) => Client::builder().http1_only(),
@@ -201,7 +207,7 @@ fn client(plan: &Plan, tls: bool) -> Result<Client, LoadError> {
         .no_proxy()
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
-        .no_gzip()
+        .gzip(true)
         .no_brotli()
         .no_zstd()
         .no_deflate()

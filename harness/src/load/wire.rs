@@ -59,9 +59,12 @@ fn of(error: &(dyn StdError + 'static), connecting: bool) -> Wire {
         let starved = sources(error).filter_map(<dyn StdError>::downcast_ref).any(is_starved);
         return Wire::ConnectFailed { error: text, starved };
     }
+    // What comes from the connection comes by hyper; what does not is of the bytes that it brought.
+    let decoding = !sources(error).any(<dyn StdError>::is::<hyper::Error>);
     for source in sources(error) {
         if let Some(io) = source.downcast_ref::<io::Error>() {
             match io.kind() {
+                ErrorKind::InvalidData | ErrorKind::InvalidInput if decoding => return Wire::Garbled(text),
                 ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => {
                     return Wire::Reset(text);
                 }

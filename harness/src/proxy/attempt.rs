@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, Method};
 use super::Shared;
 use crate::access::hide;
 use crate::clock::Nanos;
-use crate::correlation::{REQUEST_HEADER, find_tag};
+use crate::correlation::{HEDGE_HEADER, REQUEST_HEADER, Which, find_tag};
 use crate::fault::{Attempt, AttemptFaults, RequestHead};
 use crate::name::{AttemptId, RequestId};
 use crate::record::{AttemptEnd, AttemptRow, Record};
@@ -54,6 +54,7 @@ impl Entry {
             marker: false,
             after_end: seat.is_some_and(|seat| seat.after_end),
             faults: 0,
+            hedge: request.headers.contains_key(HEDGE_HEADER),
         };
         shared.in_flight.fetch_add(1, Ordering::Relaxed);
         Self { shared: Arc::clone(shared), faults: context.engine.meet(attempt), row: Some(Box::new(row)) }
@@ -77,6 +78,7 @@ impl Entry {
             marker: false,
             after_end: false,
             faults: 0,
+            hedge: false,
         };
         shared.in_flight.fetch_add(1, Ordering::Relaxed);
         Self { shared: Arc::clone(shared), faults, row: Some(Box::new(row)) }
@@ -119,8 +121,18 @@ impl Entry {
         {
             row.marker = true;
             if let Some(request) = row.request {
-                self.shared.context.correlator.marker(request);
+                let which = which(row);
+                self.shared.context.correlator.marker(request, which);
             }
+        }
+    }
+
+    /// The node's response is about to be passed on. The join knows it before the client can.
+    pub(super) fn answered(&self) {
+        if let Some(row) = &self.row
+            && let Some(request) = row.request
+        {
+            self.shared.context.correlator.answered(request, which(row), &self.shared.node);
         }
     }
 
@@ -149,6 +161,10 @@ impl Drop for Entry {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+fn which(row: &AttemptRow) -> Which {
+    if row.hedge { Which::Hedge } else { Which::First }
 }
 
 /// Which request an attempt serves: by its header, or by the tag in its message.

@@ -28,7 +28,8 @@ use crate::clock::Nanos;
 pub use facts::{AttemptFact, Facts, RequestFact, SessionFact, read_facts};
 pub use recording::{Recording, start};
 pub use row::{
-    AttemptEnd, AttemptRow, Content, FaultRow, NodeEvent, RequestRow, SessionEnd, SessionRow, TimeoutKind,
+    AttemptEnd, AttemptRow, Content, FaultRow, Hedge, NodeEvent, RequestRow, SessionEnd, SessionRow,
+    TimeoutKind,
 };
 
 /// The ledger of requests.

@@ -104,6 +104,7 @@ fn request(id: u64, at_ms: u64, outcome: Outcome) -> RequestRow {
         attempts: 1,
         sends: 1,
         left: false,
+        hedge: None,
         input_tokens: 9,
         expected_tokens: Some(5),
         content: Content::Whole,
@@ -135,6 +136,7 @@ fn attempt(id: u64, at_ms: u64, probe: bool) -> AttemptRow {
         marker: true,
         after_end: false,
         faults: 0,
+        hedge: false,
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderName;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use squall_report::Metric;
 
 pub use crate::api::Api;
@@ -20,6 +20,9 @@ mod schedule;
 pub use schedule::{
     Arrivals, Crowd, Curve, Process, Schedule, Sessions, Spike, Step, SubRequests, Think, Tools, Turns, Users,
 };
+
+/// What is shown of a secret.
+const HIDDEN: &str = "***";
 
 /// A run, ready to be carried out.
 #[derive(Clone, Debug, Serialize)]
@@ -168,7 +171,12 @@ pub enum HeaderSource {
     /// In the scenario.
     Text(String),
     /// Elsewhere, since it is a secret.
-    Secret(Key),
+    Secret {
+        /// What stands before it, and a blank: `Bearer`.
+        scheme: Option<String>,
+        /// The secret.
+        key: Key,
+    },
 }
 
 /// A secret, by where it is. The value is read when it is used, and written nowhere.
@@ -179,6 +187,36 @@ pub enum Key {
     Env(String),
     /// The file that holds it, and nothing else.
     File(PathBuf),
+    /// Here: it was typed on a command line.
+    Given(Secret),
+}
+
+/// A text that is shown to nobody.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `text`.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// What it is; for whoever sends it.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(HIDDEN)
+    }
 }
 
 /// How the target is reached.
@@ -286,6 +324,8 @@ pub struct Traffic {
 pub struct ClientPolicy {
     /// It sends again what failed.
     pub retries: Option<Retries>,
+    /// From a send; it sends the request a second time then, if no content has come.
+    pub hedge_after: Option<Duration>,
     /// From the first send; it leaves then, answered or not.
     pub leave_after: Option<Duration>,
     /// It leaves once it has so many events with content.
@@ -293,9 +333,9 @@ pub struct ClientPolicy {
 }
 
 impl ClientPolicy {
-    /// Times that a request is sent, at most.
-    pub fn most_sends(&self) -> u32 {
-        self.retries.as_ref().map_or(1, |retries| retries.attempts)
+    /// Some requests may be sent more than once.
+    pub fn sends_again(&self) -> bool {
+        self.retries.is_some() || self.hedge_after.is_some()
     }
 }
 

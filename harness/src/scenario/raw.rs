@@ -134,6 +134,22 @@ pub(super) struct Key {
     pub(super) file: Option<Placed<String>>,
 }
 
+/// A header's value that is a secret: exactly one of `env` and `file`. Its value is written nowhere.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "a header's value", extend("oneOf" = [{"required": ["env"]}, {"required": ["file"]}]))]
+pub(super) struct HeaderKey {
+    /// The variable's name.
+    #[schemars(example = &"TENANT")]
+    pub(super) env: Option<Placed<String>>,
+    /// The file; white space around the secret does not count.
+    #[schemars(example = &"/run/secrets/tenant")]
+    pub(super) file: Option<Placed<String>>,
+    /// What stands before the secret, and a blank between.
+    #[schemars(example = &"Bearer")]
+    pub(super) scheme: Option<Placed<String>>,
+}
+
 /// The built-in router.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -259,6 +275,9 @@ pub(super) struct Client {
     /// Send again what failed before any content had come.
     #[schemars(example = json!({"attempts": 3, "base": "500ms", "max": "8s"}))]
     pub(super) retries: Option<Placed<Retries>>,
+    /// Send a second time what has not begun to be answered, and take the answer that begins first.
+    #[schemars(example = json!({"after": "400ms"}))]
+    pub(super) hedge: Option<Placed<Hedge>>,
     /// Leave on purpose, as a reader who has seen enough; that is no failure of the service.
     #[schemars(example = json!({"after": "10s"}))]
     pub(super) leave: Option<Placed<Leave>>,
@@ -290,6 +309,17 @@ pub(super) struct Retries {
     #[schemars(example = false)]
     #[serde(default = "yes")]
     pub(super) retry_after: bool,
+}
+
+/// When a client sends a request a second time while it waits for the first: to the next of the target's URLs,
+/// where it has several. The answer whose content begins first is taken, the other send is cancelled.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "hedge")]
+pub(super) struct Hedge {
+    /// From a send, if no content has come by then; the p95 of the time to first token is usual.
+    #[schemars(example = &"400ms")]
+    pub(super) after: Placed<DurationText>,
 }
 
 /// When a client leaves on purpose: after a time, or with so many tokens, whichever is first.
@@ -637,7 +667,7 @@ impl JsonSchema for NumberOrText {
 #[derive(Debug)]
 pub(super) enum TextOrKey {
     Text(String),
-    Key(Key),
+    Key(HeaderKey),
 }
 
 impl<'de> Deserialize<'de> for TextOrKey {
@@ -652,7 +682,7 @@ impl<'de> Deserialize<'de> for TextOrKey {
                 Ok(TextOrKey::Text(value.into()))
             }
             fn visit_map<A: MapAccess<'de>>(self, key: A) -> Result<Self::Value, A::Error> {
-                Key::deserialize(MapAccessDeserializer::new(key)).map(TextOrKey::Key)
+                HeaderKey::deserialize(MapAccessDeserializer::new(key)).map(TextOrKey::Key)
             }
         }
         deserializer.deserialize_any(Kinds)
@@ -667,7 +697,7 @@ impl JsonSchema for TextOrKey {
         "TextOrKey".into()
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let key = generator.subschema_for::<Key>();
+        let key = generator.subschema_for::<HeaderKey>();
         json_schema!({ "anyOf": [{ "type": "string" }, key] })
     }
 }

@@ -124,6 +124,58 @@ fn retry_after_is_respected_or_not() -> Result {
 }
 
 #[test]
+fn a_date_in_retry_after_counts_from_the_answers_own() -> Result {
+    let dates = "date: Wed, 21 Oct 2015 07:28:00 GMT\r\nretry-after: Wed, 21 Oct 2015 07:28:02 GMT\r\n";
+    let node = reluctant(1, dates)?;
+    let client = "retries = { attempts = 2, base = \"1ms\" }";
+    let (rows, _) = run(&scenario(&before(node.address), client))?;
+    for row in &rows {
+        assert_eq!((&row["outcome"], &row["sends"]), (&json!("ok"), &json!(2)), "{row}");
+        assert!((2000.0..20_000.0).contains(&took_ms(row)), "{row}");
+    }
+    Ok(())
+}
+
+/// A node whose answers are compressed, or say so.
+fn compressing(coding: &'static str, body: Vec<u8>) -> Result<Node> {
+    Node::new(move |out, request| {
+        // Nothing compressed was asked for.
+        let asked = request.lines().any(|line| line.eq_ignore_ascii_case("accept-encoding: identity"));
+        let status = if asked { "200 OK" } else { "406 Not Acceptable" };
+        let head = format!("content-type: text/event-stream\r\ncontent-encoding: {coding}");
+        let _ = write!(out, "HTTP/1.1 {status}\r\n{head}\r\ncontent-length: {}\r\n\r\n", body.len());
+        let _ = out.write_all(&body);
+        Then::KeepOpen
+    })
+}
+
+#[test]
+fn an_answer_compressed_by_gzip_is_understood_and_any_other_is_named() -> Result {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(ANSWER.as_bytes())?;
+    let gzip = gzip.finish()?;
+    for target in
+        [|node: &Node| before(node.address), |node: &Node| format!("url = \"http://{}/v1\"", node.address)]
+    {
+        for (coding, body, outcome, said) in [
+            ("gzip", gzip.clone(), "ok", ""),
+            ("identity", ANSWER.into(), "ok", ""),
+            ("br", ANSWER.into(), "corrupt", "compressed by `br`; only gzip is understood"),
+            ("gzip", ANSWER.into(), "corrupt", "gzip"),
+            ("gzip", gzip[..gzip.len() / 2].to_vec(), "cut", ""),
+        ] {
+            let node = compressing(coding, body)?;
+            let (rows, _) = run(&scenario(&target(&node), ""))?;
+            for row in &rows {
+                assert_eq!(row["outcome"], outcome, "{row}");
+                assert!(row["error"].as_str().unwrap_or_default().contains(said), "{row}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn a_request_is_sent_again_to_the_next_target() -> Result {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let node = reluctant(0, "")?;

@@ -29,14 +29,14 @@ impl Resolver {
             ("file", raw.file.as_ref().map(|file| &file.span)),
         ];
         self.exactly_one("key", &raw.span, &places, "env = \"OPENAI_API_KEY\"");
-        self.key_of(raw)
+        self.key_of(raw.env.as_ref(), raw.file.as_ref())
     }
 
-    fn key_of(&mut self, raw: &raw::Key) -> Key {
-        if let Some(file) = &raw.file {
+    fn key_of(&mut self, env: Option<&Placed<String>>, file: Option<&Placed<String>>) -> Key {
+        if let Some(file) = file {
             return Key::File(self.file("key", file, &file.span));
         }
-        let Some(env) = &raw.env else { return Key::Env(String::new()) };
+        let Some(env) = env else { return Key::Env(String::new()) };
         let name = env.as_str();
         let problem = match std::env::var(name) {
             _ if name.is_empty() || name.contains(['=', '\0']) => Some("no variable can have this name"),
@@ -88,10 +88,25 @@ impl Resolver {
                     ("file", key.file.as_ref().map(|file| &file.span)),
                 ];
                 self.exactly_one("a header's value", &raw.span, &places, "env = \"TENANT\"");
-                HeaderSource::Secret(self.key_of(key))
+                HeaderSource::Secret {
+                    scheme: key.scheme.as_ref().map(|scheme| self.scheme(scheme)),
+                    key: self.key_of(key.env.as_ref(), key.file.as_ref()),
+                }
             }
         };
         Header { name, value }
+    }
+
+    /// The word before a secret.
+    fn scheme(&mut self, raw: &Placed<String>) -> String {
+        if raw.is_empty() || !raw.bytes().all(|byte| byte.is_ascii_graphic()) {
+            self.mistake(
+                Diagnostic::new("what stands before a secret is one word")
+                    .at(&raw.span, "expected a word of ASCII")
+                    .help("write `scheme = \"Bearer\"`"),
+            );
+        }
+        raw.value.clone()
     }
 
     /// Certificates are looked at where TLS is spoken.

@@ -30,6 +30,7 @@ impl Resolver {
             leave.map_or((None, None), |leave| (leave.after.as_ref(), leave.tokens.as_ref()));
         ClientPolicy {
             retries: raw.retries.as_ref().map(|retries| self.retries(retries)),
+            hedge_after: raw.hedge.as_ref().map(|hedge| self.duration("after", &hedge.after, Zero::Refused)),
             leave_after: after.map(|after| self.duration("after", after, Zero::Refused)),
             leave_at_tokens: tokens.map(|tokens| self.count_or("tokens", Some(tokens), 1, 1)),
         }

@@ -203,6 +203,8 @@ fn request(id: u64, sent: Nanos, node: u16) -> RequestFact {
         node: Some(node),
         attempts: 1,
         sends: 1,
+        left: false,
+        hedge_won: None,
         claimed_attempts: Some(1),
         content: Content::Whole,
         marker: true,

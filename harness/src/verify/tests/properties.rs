@@ -62,6 +62,8 @@ fn any_request() -> impl Strategy<Value = RequestFact> {
         node: who.2,
         attempts: who.3,
         sends: 1,
+        left: false,
+        hedge_won: None,
         claimed_attempts: who.4,
         content: what.1,
         marker: what.2[0],

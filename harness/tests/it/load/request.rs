@@ -30,7 +30,7 @@ async fn the_request_says_who_it_is_and_what_it_wants() -> Result {
         let trace = sent.header("traceparent").ok_or("no traceparent")?;
         assert_eq!((trace.len(), trace.matches('-').count()), (55, 3));
         assert_eq!(sent.header("authorization"), None);
-        assert_eq!(sent.header("accept-encoding"), None);
+        assert_eq!(sent.header("accept-encoding"), Some("identity"));
         let id: u64 = sent.header(REQUEST_HEADER).ok_or("no id")?.parse()?;
         assert_eq!(squall::correlation::find_tag(7, sent.prompt().as_bytes()), Some(RequestId(id)));
         assert_eq!(sent.body["max_tokens"], TOKENS);
