@@ -247,6 +247,7 @@ fn evidence() -> Evidence {
         counters: Vec::new(),
     };
     Evidence {
+        skipped: squall_report::Skipped::default(),
         squall: "0.0.0".into(),
         digest: "0".into(),
         scenario_path: "test.toml".into(),
