@@ -14,6 +14,7 @@ mod prompt;
 mod prose;
 mod rate;
 mod rescaled;
+mod rows;
 mod sessions;
 mod spikes;
 #[cfg(test)]

@@ -40,6 +40,7 @@ pub(in crate::traffic) fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) 
             sessions: None,
             lengths: Lengths { input: Length::Fixed(20), output: Length::Lognormal { mean: 50.0, sd: 30.0 } },
             corpus: None,
+            rows: None,
             stream: true,
             limits: Limits {
                 in_flight: 10,
