@@ -15,6 +15,7 @@ mod listener;
 mod relay;
 mod scan;
 mod socket;
+mod streams;
 mod thread;
 mod upstream;
 

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use crate::access::{self, AccessError};
 use crate::api::Api;
-use crate::scenario::plan::Access;
+use crate::scenario::plan::{Access, Http};
 use crate::tls::Tls;
 
 /// How the node broke an exchange off.
@@ -36,16 +36,18 @@ pub(crate) struct Manner {
     pub(crate) tls: Option<Tls>,
     /// The host that it is to be asked as; what the client called it otherwise.
     pub(crate) host: Option<HeaderValue>,
+    /// By this version of HTTP; by that of the client where there is none.
+    pub(crate) http: Option<Http>,
     /// What lets requests in, for each API, in place of what the client sent.
     lets_in: Vec<(Api, HeaderMap)>,
 }
 
 impl Manner {
-    /// The plain one, with what `access` says to send.
+    /// That of a node whose HTTP is not ours: plain, by 1.1, with what `access` says to send.
     pub(crate) fn with(access: &Access) -> Result<Self, AccessError> {
         let headers = |api| Ok((api, access::headers(access, api)?));
         let lets_in = Api::ALL.into_iter().map(headers).collect::<Result<_, _>>()?;
-        Ok(Self { tls: None, host: None, lets_in })
+        Ok(Self { tls: None, host: None, http: Some(Http::One), lets_in })
     }
 
     /// Makes the headers of a request those that the node is to see.
@@ -101,7 +103,7 @@ async fn connect(address: SocketAddr, tls: Option<&Tls>) -> Result<SendRequest<F
     let stream = TcpStream::connect(address).await.map_err(|_| Broken::Unreachable)?;
     stream.set_nodelay(true).map_err(|_| Broken::Unreachable)?;
     let Some(tls) = tls else { return speak(stream).await };
-    match tls.secure(stream).await {
+    match tls.secure(stream, Http::One).await {
         Ok(stream) => speak(stream).await,
         Err(error) => {
             tracing::warn!("no TLS with {address}: {error}");
@@ -124,6 +126,11 @@ async fn speak(
 pub(super) fn how_it_broke(error: &hyper::Error) -> Broken {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<h2::Error>() {
+            // A stream of it; or the node leaves the whole connection.
+            let reset = error.is_reset() && error.reason() != Some(h2::Reason::CANCEL);
+            return if reset { Broken::Reset } else { Broken::Cut };
+        }
         if let Some(error) = error.downcast_ref::<io::Error>()
             && matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
         {
