@@ -44,14 +44,14 @@ impl AskedRows {
             return Ok(row);
         }
         loop {
-            let row = match state.rows.next() {
-                Some(row) => row?,
-                None => {
-                    let empty = || TrafficError::Empty { path: self.source.path.clone() };
-                    *state.rows = trace::open(&self.source, self.seed)?;
-                    state.rows.next().unwrap_or_else(|| Err(empty()))?
+            let Some(row) = state.rows.next() else {
+                if state.rows.is_empty() {
+                    return Err(TrafficError::Empty { path: self.source.path.clone() });
                 }
+                *state.rows = trace::open(&self.source, self.seed)?;
+                continue;
             };
+            let row = row?;
             let number = state.next;
             state.next += 1;
             if number >= id.0 {
