@@ -55,7 +55,7 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, life: CancellationToken) 
     let client = Arc::new(Client {
         shared: Arc::clone(&shared),
         ender: Arc::clone(&ender),
-        upstream: tokio::sync::Mutex::default(),
+        upstream: Arc::default(),
         first: parking_lot::Mutex::new(first),
     });
     let service = service_fn(move |request| {
@@ -128,7 +128,7 @@ async fn connect_hook(
 struct Client {
     shared: Arc<Shared>,
     ender: Arc<Ender>,
-    upstream: tokio::sync::Mutex<Upstream>,
+    upstream: Arc<Upstream>,
     /// The id that the connect hook was asked with, for the first request.
     first: parking_lot::Mutex<Option<AttemptId>>,
 }
@@ -170,8 +170,7 @@ impl Client {
         request: http::request::Parts,
         body: bytes::Bytes,
     ) -> Response<Body> {
-        let mut upstream = self.upstream.lock().await;
-        match forward(entry, &mut upstream, &self.ender, request, body).await {
+        match forward(entry, &self.upstream, &self.ender, request, body).await {
             Ok(response) => response,
             Err(how) => self.end(how).await,
         }

@@ -8,12 +8,11 @@ use http::request::Parts;
 use http::{HeaderMap, Request, Response, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
 
 use super::attempt::Entry;
 use super::relay::{Answer, Relay, broke};
 use super::socket::{Ender, HowToEnd};
-use super::upstream::{Upstream, how_it_broke};
+use super::upstream::{Arriving, Upstream, how_it_broke};
 use crate::api::Api;
 use crate::fault::{BodyVerdict, Canned, ResponseHead, ResponseVerdict};
 use crate::record::AttemptEnd;
@@ -52,7 +51,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 /// Forwards a request and returns the response that its client gets, or how its connection ends.
 pub(super) async fn forward(
     mut entry: Entry,
-    upstream: &mut Upstream,
+    upstream: &Arc<Upstream>,
     ender: &Arc<Ender>,
     parts: Parts,
     body: Bytes,
@@ -123,11 +122,11 @@ async fn with_body(
     mut entry: Entry,
     ender: &Arc<Ender>,
     mut head: http::response::Parts,
-    body: Incoming,
+    body: Arriving,
     about: Answer,
 ) -> Result<Response<Body>, HowToEnd> {
     let body = match body.collect().await {
-        Ok(body) => body.to_bytes(),
+        Ok(body) => body,
         Err(error) => return Err(broke(&mut entry, how_it_broke(&error))),
     };
     let ruling = entry.faults.body(&body);
