@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use squall::correlation::Correlator;
+use squall::correlation::{Correlator, Which};
 use squall::name::{NodeName, RequestId};
 use squall::scenario::plan::{Encoding, Tokenizer};
 use squall::sse::Parser;
@@ -59,9 +59,9 @@ fn join(criterion: &mut Criterion) {
             let id = RequestId(id);
             correlator.begin(id);
             black_box(correlator.attempt(id));
-            correlator.answered(id, &node);
-            correlator.marker(id);
-            correlator.finish(id)
+            correlator.answered(id, Which::First, &node);
+            correlator.marker(id, Which::First);
+            correlator.finish(id, Which::First)
         });
     });
     let locked = parking_lot::Mutex::new(std::collections::HashMap::new());

@@ -15,6 +15,8 @@ use crate::name::{NodeName, RequestId};
 
 /// The header in which the load generator sends the request's identity.
 pub const REQUEST_HEADER: &str = "x-squall-request";
+/// The header that marks a hedge: the second send of a request whose first is still waited for.
+pub const HEDGE_HEADER: &str = "x-squall-hedge";
 /// The header in which a gateway may say how many attempts it made for this answer.
 pub const ATTEMPTS_HEADER: &str = "x-squall-attempts";
 
@@ -51,6 +53,16 @@ pub struct Joined {
     pub genuine_marker: bool,
 }
 
+/// Which of a request's sends an attempt serves. One whose header was dropped on the way counts as the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Which {
+    /// The only one, or the one that was sent first.
+    #[default]
+    First,
+    /// A hedge.
+    Hedge,
+}
+
 /// An attempt's place among those of its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seat {
@@ -60,9 +72,23 @@ pub struct Seat {
     pub after_end: bool,
 }
 
+/// A request that is open: its join, and what its hedge came to.
+#[derive(Default)]
+struct Open {
+    joined: Joined,
+    hedge: Option<Said>,
+}
+
+/// What attempts for a hedge said.
+#[derive(Default)]
+struct Said {
+    node: Option<NodeName>,
+    genuine_marker: bool,
+}
+
 #[derive(Default)]
 struct Shard {
-    open: HashMap<RequestId, Joined>,
+    open: HashMap<RequestId, Open>,
     /// Attempts so far of requests that ended, and the order in which to forget them.
     ended: HashMap<RequestId, u32>,
     order: VecDeque<RequestId>,
@@ -99,13 +125,23 @@ impl Correlator {
 
     /// The load generator is about to send `id`.
     pub fn begin(&self, id: RequestId) {
-        self.shard(id).lock().open.insert(id, Joined::default());
+        self.shard(id).lock().open.insert(id, Open::default());
+    }
+
+    /// The load generator is about to send `id` again: what earlier sends came to says nothing of this one,
+    /// only how many attempts they took and whether one was touched.
+    pub fn again(&self, id: RequestId) {
+        self.update(id, |open| {
+            open.joined.node = None;
+            open.joined.genuine_marker = false;
+            open.hedge = None;
+        });
     }
 
     /// An attempt for `id` reached a node's proxy.
     pub fn attempt(&self, id: RequestId) -> Seat {
         let mut shard = self.shard(id).lock();
-        if let Some(joined) = shard.open.get_mut(&id) {
+        if let Some(Open { joined, .. }) = shard.open.get_mut(&id) {
             joined.attempts += 1;
             return Seat { ordinal: joined.attempts - 1, after_end: false };
         }
@@ -116,30 +152,39 @@ impl Correlator {
 
     /// A fault's verdict, or the death of its node, touched an attempt of `id`.
     pub fn touch(&self, id: RequestId) {
-        self.update(id, |joined| joined.touched = true);
+        self.update(id, |open| open.joined.touched = true);
     }
 
     /// The response of `node` is about to be passed on.
-    pub fn answered(&self, id: RequestId, node: &NodeName) {
-        self.update(id, |joined| joined.node = Some(node.clone()));
+    pub fn answered(&self, id: RequestId, which: Which, node: &NodeName) {
+        self.update(id, |open| match which {
+            Which::First => open.joined.node = Some(node.clone()),
+            Which::Hedge => open.hedge.get_or_insert_default().node = Some(node.clone()),
+        });
     }
 
     /// The node's own final marker is about to be passed on.
-    pub fn marker(&self, id: RequestId) {
-        self.update(id, |joined| joined.genuine_marker = true);
+    pub fn marker(&self, id: RequestId, which: Which) {
+        self.update(id, |open| match which {
+            Which::First => open.joined.genuine_marker = true,
+            Which::Hedge => open.hedge.get_or_insert_default().genuine_marker = true,
+        });
     }
 
-    /// The client's exchange ended; what its attempts did until now.
-    pub fn finish(&self, id: RequestId) -> Joined {
+    /// The client's exchange ended, with the answer to `which`; what its attempts did until now.
+    pub fn finish(&self, id: RequestId, which: Which) -> Joined {
         let mut shard = self.shard(id).lock();
-        let joined = shard.open.remove(&id).unwrap_or_default();
+        let Open { mut joined, hedge } = shard.open.remove(&id).unwrap_or_default();
+        if let (Which::Hedge, Some(Said { node, genuine_marker })) = (which, hedge) {
+            joined = Joined { node, genuine_marker, ..joined };
+        }
         shard.remember(id, joined.attempts);
         joined
     }
 
-    fn update(&self, id: RequestId, change: impl FnOnce(&mut Joined)) {
-        if let Some(joined) = self.shard(id).lock().open.get_mut(&id) {
-            change(joined);
+    fn update(&self, id: RequestId, change: impl FnOnce(&mut Open)) {
+        if let Some(open) = self.shard(id).lock().open.get_mut(&id) {
+            change(open);
         }
     }
 }
@@ -165,13 +210,38 @@ mod tests {
         assert_eq!(join.attempt(id), Seat { ordinal: 0, after_end: false });
         join.touch(id);
         assert_eq!(join.attempt(id), Seat { ordinal: 1, after_end: false });
-        join.answered(id, &"b".into());
-        join.marker(id);
-        let joined = join.finish(id);
+        join.answered(id, Which::First, &"b".into());
+        join.marker(id, Which::First);
+        let joined = join.finish(id, Which::First);
         assert_eq!(
             joined,
             Joined { attempts: 2, node: Some("b".into()), touched: true, genuine_marker: true }
         );
+        join.begin(RequestId(2));
+        join.attempt(RequestId(2));
+        join.marker(RequestId(2), Which::First);
+        join.again(RequestId(2));
+        assert_eq!(join.finish(RequestId(2), Which::First), Joined { attempts: 1, ..Joined::default() });
         assert_eq!(join.attempt(id), Seat { ordinal: 2, after_end: true });
+    }
+
+    #[test]
+    fn what_a_hedge_came_to_counts_where_its_answer_was_taken() {
+        let join = Correlator::new();
+        for (which, node, genuine_marker) in [(Which::First, "a", false), (Which::Hedge, "b", true)] {
+            let id = RequestId(3);
+            join.begin(id);
+            join.attempt(id);
+            join.attempt(id);
+            join.answered(id, Which::Hedge, &"b".into());
+            join.answered(id, Which::First, &"a".into());
+            join.marker(id, Which::Hedge);
+            let expected = Joined { attempts: 2, node: Some(node.into()), touched: false, genuine_marker };
+            assert_eq!(join.finish(id, which), expected);
+        }
+        // A gateway dropped the header: whatever is known is the request's.
+        join.begin(RequestId(4));
+        join.answered(RequestId(4), Which::First, &"a".into());
+        assert_eq!(join.finish(RequestId(4), Which::Hedge).node, Some("a".into()));
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! ARCHITECTURE.md says how it flows and where things live.
 
+pub mod access;
 pub mod answer;
 pub mod api;
 pub mod author;
@@ -18,6 +19,7 @@ pub mod record;
 pub mod run;
 pub mod scenario;
 pub mod sse;
+pub mod tls;
 pub mod tokens;
 pub mod traffic;
 pub mod usage;

@@ -254,6 +254,7 @@ impl World {
             recorder: self.recorder.clone(),
             correlator: Arc::clone(&self.correlator),
             attempt_ids: Arc::new(AtomicU64::new(0)),
+            secret_headers: self.plan.secret_headers().into(),
         };
         self.fleet.start(&proxies).await?;
         Target::start(&self.plan, &self.fleet, &self.launcher).await

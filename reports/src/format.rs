@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use crate::{Answers, Calibration, Client, Counts, Outcome, Peak, Report, Slo, Verdict};
+use crate::{Answers, Calibration, Client, Clients, Counts, Outcome, Peak, Report, Slo, Verdict};
 
 /// What stands for a figure that there is none of.
 pub(crate) const NONE: &str = "–";
@@ -291,6 +291,33 @@ pub(crate) fn carried(client: &Client) -> String {
         }
         None => format!("{peak}; not calibrated (`squall calibrate` measures what this machine carries)."),
     }
+}
+
+/// What clients did beyond sending each request once; empty where they did nothing more.
+pub(crate) fn clients(clients: &Clients) -> Vec<String> {
+    let Clients { requests, sends, attempts, left, hedged, hedges_won } = *clients;
+    let again = (sends > requests).then(|| {
+        let each = |n: u64| format!("{:.2} each", n as f64 / requests.max(1) as f64);
+        let came = match attempts {
+            0 => String::new(),
+            _ => format!(", which came to {} on nodes ({})", counted(attempts, "attempt"), each(attempts)),
+        };
+        format!(
+            "Clients sent {} {} times ({}){came}",
+            counted(requests, "request"),
+            count(sends),
+            each(sends)
+        )
+    });
+    let hedges = (hedged > 0)
+        .then(|| format!("{} hedged, {} of them won by the second send", were(hedged), count(hedges_won)));
+    let left = (left > 0).then(|| format!("{} left on purpose by their clients", were(left)));
+    [again, hedges, left].into_iter().flatten().collect()
+}
+
+/// `1 request was`, `2 requests were`.
+fn were(n: u64) -> String {
+    format!("{} {}", counted(n, "request"), if n == 1 { "was" } else { "were" })
 }
 
 /// What was found out of the answers' texts that someone has to know; empty where all is as it should be.

@@ -35,7 +35,7 @@ fn summary(report: &Report, out: &mut Vec<u8>) -> io::Result<()> {
     failover(report, out)?;
     invariants(report, out)?;
     faults(report, out)?;
-    for said in format::answers(&report.answers) {
+    for said in format::clients(&report.clients).into_iter().chain(format::answers(&report.answers)) {
         writeln!(out, "{}.\n", text(&said))?;
     }
     writeln!(out, "Repeat it with:\n\n```sh\n{}\n```\n", format::line(&report.command).replace("```", ""))?;

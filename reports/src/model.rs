@@ -52,6 +52,9 @@ pub struct Report {
     /// What was found out of the answers' texts.
     #[serde(default)]
     pub answers: Answers,
+    /// What clients did beyond sending each request once.
+    #[serde(default)]
+    pub clients: Clients,
     /// The load generator itself.
     pub client: Client,
     /// The nodes and what became of them.
@@ -81,6 +84,23 @@ pub struct Answers {
     pub judged: u64,
     /// Of these, answers that are right.
     pub right: u64,
+}
+
+/// What clients did beyond sending each request once: sending again, hedging, leaving.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Clients {
+    /// Requests that were sent.
+    pub requests: u64,
+    /// Times that they were sent; more than `requests` where clients send again or hedge.
+    pub sends: u64,
+    /// Attempts on nodes that they came to, by the proxies' ledger until each request's end; 0 without proxies.
+    pub attempts: u64,
+    /// Requests whose client left on purpose before the answer was whole.
+    pub left: u64,
+    /// Requests that were sent a second time while the first was still waited for.
+    pub hedged: u64,
+    /// Of these, requests whose second send was answered first.
+    pub hedges_won: u64,
 }
 
 /// What was run.

@@ -154,6 +154,7 @@ fn proxy(upstream: SocketAddr, engine: Engines) -> Result<NodeProxy> {
         recorder: engine.recorder,
         correlator: Arc::new(Correlator::new()),
         attempt_ids: Arc::new(AtomicU64::new(0)),
+        secret_headers: Arc::new([]),
     };
     let proxy = NodeProxy::start(NodeName::from("a"), upstream, context)?;
     proxy.open_listener()?;

@@ -46,7 +46,7 @@ fn read<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Reading {
 type Fields = (Option<Vec<u8>>, Option<Vec<u8>>);
 
 fn fields(reading: &Reading) -> Vec<Fields> {
-    let own = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map(|bytes| bytes.to_vec());
+    let own = |bytes: &Option<Bytes>| bytes.as_ref().map(|bytes| bytes.to_vec());
     reading.events.iter().map(|event| (own(&event.data), own(&event.kind))).collect()
 }
 

@@ -240,7 +240,7 @@ impl RawRequest {
             *all = headers(&self.headers)?;
         }
         let request = request.body(()).map_err(|error| format!("`request`: {error}"))?;
-        Ok(request_head(&request.into_parts().0, &Bytes::from(self.body)))
+        Ok(request_head(&request.into_parts().0, &Bytes::from(self.body), &[]))
     }
 }
 

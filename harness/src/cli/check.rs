@@ -12,15 +12,16 @@ use serde::Serialize;
 use squall::clock::Nanos;
 use squall::fault;
 use squall::scenario::plan::{
-    Entry, FailoverBounds, FaultPlan, Length, NodeKind, NodePlan, Objective, Plan, Schedule,
+    Entry, FailoverBounds, FaultPlan, Key, NodeKind, NodePlan, Objective, Phase, Plan, Slo,
 };
 use squall::scenario::{self, ScenarioError};
-use squall::traffic::trace::{self, BadRows, Spread};
 use squall::traffic::{self, Basis, Survey};
 use squall_report::Metric;
 
 use super::exit::Exit;
 use super::limits;
+
+mod load;
 
 const HEADING: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -99,6 +100,22 @@ struct PhaseLoad<'a> {
     end_s: f64,
     /// None for closed-loop users.
     requests: Option<u64>,
+    /// The most in any one second; none for closed-loop users.
+    busiest_second: Option<u64>,
+    /// Of closed-loop users: no more than this, which is what they send if answers take no time.
+    requests_at_most: Option<u64>,
+}
+
+impl PhaseLoad<'_> {
+    /// Its requests and their mean rate, as the timeline shows them.
+    fn shown(&self) -> [String; 2] {
+        let rate = |requests: u64| format!("{:.1}/s", requests as f64 / (self.end_s - self.start_s));
+        match (self.requests, self.requests_at_most) {
+            (Some(requests), _) => [requests.to_string(), rate(requests)],
+            (None, Some(most)) => [format!("≤ {most}"), format!("≤ {}", rate(most))],
+            (None, None) => ["?".into(), "?".into()],
+        }
+    }
 }
 
 /// What an objective needs, and what it will get.
@@ -111,23 +128,42 @@ struct Evidence<'a> {
     samples_needed: Option<u64>,
     /// Requests in its phases; none for closed-loop users.
     requests_expected: Option<u64>,
+    /// Of closed-loop users: no more than this in its phases.
+    requests_at_most: Option<u64>,
+}
+
+impl Evidence<'_> {
+    /// The requests that can be expected, as the table shows them.
+    fn shown(&self) -> String {
+        match (self.requests_expected, self.requests_at_most) {
+            (Some(requests), _) => requests.to_string(),
+            (None, Some(most)) => format!("≤ {most}"),
+            (None, None) => "?".into(),
+        }
+    }
 }
 
 impl<'a> Checked<'a> {
     fn new(plan: &'a Plan, survey: &Survey) -> Self {
-        let known = survey.basis == Basis::Exact;
-        let phases = plan.phases.iter().zip(&survey.per_phase).map(|(phase, requests)| PhaseLoad {
+        let exact = survey.basis == Basis::Exact;
+        let at_most = survey.basis == Basis::AtMost;
+        let loads = survey.per_phase.iter().zip(&survey.busiest);
+        let phases = plan.phases.iter().zip(loads).map(|(phase, (requests, busiest))| PhaseLoad {
             name: &phase.name,
             start_s: phase.start.as_secs_f64(),
             end_s: phase.end().as_secs_f64(),
-            requests: known.then_some(*requests),
+            requests: exact.then_some(*requests),
+            busiest_second: exact.then_some(*busiest),
+            requests_at_most: at_most.then_some(*requests),
         });
+        let during = |slo: &Slo| slo.during.iter().map(|&phase| survey.per_phase[phase]).sum();
         let objectives = plan.slos.iter().map(|slo| Evidence {
             name: &slo.name,
             objective: &slo.text,
             during: slo.during.iter().map(|&phase| plan.phases[phase].name.as_str()).collect(),
             samples_needed: scenario::samples_for_a_pass(slo.objective.share()),
-            requests_expected: known.then(|| slo.during.iter().map(|&phase| survey.per_phase[phase]).sum()),
+            requests_expected: exact.then(|| during(slo)),
+            requests_at_most: at_most.then(|| during(slo)),
         });
         let mut checked = Self {
             digest: scenario::digest(plan),
@@ -148,14 +184,17 @@ impl<'a> Checked<'a> {
         for (slo, evidence) in self.plan.slos.iter().zip(&self.objectives) {
             // A request has many gaps: how many requests there are says little about them.
             let by_request = !matches!(slo.objective, Objective::Latency { metric: Metric::Itl, .. });
-            if let (Some(needed), Some(expected)) = (evidence.samples_needed, evidence.requests_expected)
+            let most = evidence.requests_expected.or(evidence.requests_at_most);
+            if let (Some(needed), Some(expected)) = (evidence.samples_needed, most)
                 && expected < needed
                 && (by_request || expected == 0)
             {
                 warnings.push(format!(
-                    "`{}` can't pass: {} needs {needed} samples, all of them good, and {expected} requests \
+                    "`{}` can't pass: {} needs {needed} samples, all of them good, and {} requests \
                      are expected; lengthen its phases, raise the load, or claim less",
-                    evidence.name, evidence.objective
+                    evidence.name,
+                    evidence.objective,
+                    evidence.shown()
                 ));
             }
         }
@@ -186,7 +225,7 @@ impl<'a> Checked<'a> {
             ["seed".into(), plan.seed.to_string()],
             ["digest".into(), self.digest.clone()],
             ["target".into(), target(plan)],
-            ["load".into(), load(plan)],
+            ["load".into(), load::load(plan)],
         ])));
         if !plan.nodes.is_empty() {
             section(&mut text, "Nodes", &rows(&plan.nodes.iter().map(node).collect::<Vec<_>>()));
@@ -206,18 +245,21 @@ impl<'a> Checked<'a> {
 
     fn timeline(&self) -> String {
         let mut table = table();
-        table.set_header(["from", "to", "", "on", "attempts", "requests", "rate"]);
+        table.set_header(["from", "to", "", "on", "attempts", "requests", "rate", "peak"]);
         for (index, (phase, load)) in self.plan.phases.iter().zip(&self.phases).enumerate() {
             let warmup = if phase.warmup { " (warm-up)" } else { "" };
-            let rate = |requests: u64| format!("{:.1}/s", requests as f64 / phase.duration.as_secs_f64());
+            let factor =
+                if load_changes(phase) { format!(" (load × {})", phase.load) } else { String::new() };
+            let [requests, rate] = load.shown();
             table.add_row([
                 moment(phase.start),
                 moment(phase.end()),
-                format!("{}{warmup}", phase.name),
+                format!("{}{warmup}{factor}", phase.name),
                 String::new(),
                 String::new(),
-                load.requests.map_or("?".into(), |requests| requests.to_string()),
-                load.requests.map_or("?".into(), rate),
+                requests,
+                rate,
+                load.busiest_second.map_or_else(String::new, |busiest| format!("{busiest}/s")),
             ]);
             for fault in self.plan.faults.iter().filter(|fault| fault.phase == index) {
                 let nodes: Vec<_> = fault.nodes.iter().map(ToString::to_string).collect();
@@ -229,10 +271,11 @@ impl<'a> Checked<'a> {
                     percent(fault.share),
                     String::new(),
                     String::new(),
+                    String::new(),
                 ]);
             }
         }
-        right(&mut table, &[0, 1, 4, 5, 6]);
+        right(&mut table, &[0, 1, 4, 5, 6, 7]);
         table.to_string()
     }
 
@@ -240,10 +283,9 @@ impl<'a> Checked<'a> {
         let mut table = table();
         table.set_header(["name", "claim", "during", "needs", "expects"]);
         for (slo, evidence) in self.plan.slos.iter().zip(&self.objectives) {
-            let expected = evidence.requests_expected.map_or("?".into(), |requests| requests.to_string());
             let expected = match slo.objective {
-                Objective::Latency { metric: Metric::Itl, .. } => format!("gaps of {expected}"),
-                _ => expected,
+                Objective::Latency { metric: Metric::Itl, .. } => format!("gaps of {}", evidence.shown()),
+                _ => evidence.shown(),
             };
             table.add_row([
                 evidence.name.to_owned(),
@@ -258,57 +300,24 @@ impl<'a> Checked<'a> {
     }
 }
 
+fn load_changes(phase: &Phase) -> bool {
+    (phase.load - 1.0).abs() > f64::EPSILON
+}
+
 fn target(plan: &Plan) -> String {
     let entry = match &plan.target.entry {
         Entry::Router(policy) if policy.failover => "the built-in router over all nodes".into(),
         Entry::Router(_) => "the built-in router over all nodes, without failover".into(),
-        Entry::Url(url) => url.clone(),
+        Entry::Url(urls) => urls.join(", then "),
         Entry::Command(command) => command.argv.join(" "),
         Entry::Node(node) => format!("node {node}"),
     };
-    let key = plan.target.key.as_ref().map_or_else(String::new, |key| format!(", key from ${}", key.env));
+    let key = plan.target.access.key.as_ref().map_or_else(String::new, |key| match key {
+        Key::Env(name) => format!(", key from ${name}"),
+        Key::File(path) => format!(", key from {}", path.display()),
+        Key::Given(_) => ", key as given".into(),
+    });
     format!("{entry}; {}, model {}{key}", plan.target.api, plan.target.model)
-}
-
-fn load(plan: &Plan) -> String {
-    let lengths = plan.traffic.lengths;
-    let lengths = format!("{} tokens in, {} out", length(lengths.input), length(lengths.output));
-    let schedule = match &plan.traffic.schedule {
-        Schedule::Trace { trace, speed } => {
-            format!("trace {}, {speed} times as fast{}", trace.path.display(), reading(trace))
-        }
-        Schedule::Constant(rate) => format!("{rate}/s evenly, {lengths}"),
-        Schedule::Poisson(rate) => format!("{rate}/s Poisson, {lengths}"),
-        Schedule::Users { count, think } => {
-            format!("{count} users who think for {}, {lengths}", duration(*think))
-        }
-    };
-    let stream = if plan.traffic.stream { "streams" } else { "no streams" };
-    let limits = plan.traffic.limits;
-    let requests =
-        limits.requests.map_or_else(String::new, |requests| format!(", {requests} requests in all"));
-    format!("{schedule}; {stream}, at most {} in flight{requests}", limits.in_flight)
-}
-
-/// How a trace is read, where that is not as it is.
-fn reading(trace: &trace::Source) -> String {
-    let spread = match trace.spread {
-        None => String::new(),
-        Some(Spread::Found) => ", its times spread by their rounding".into(),
-        Some(Spread::By(by)) => format!(", its times spread by {}", duration(by)),
-    };
-    let bad_rows = match trace.bad_rows {
-        BadRows::Refuse => "",
-        BadRows::Skip => ", bad rows skipped",
-    };
-    spread + bad_rows
-}
-
-fn length(length: Length) -> String {
-    match length {
-        Length::Fixed(tokens) => tokens.to_string(),
-        Length::Lognormal { mean, sd } => format!("{mean} ± {sd}"),
-    }
 }
 
 fn node(node: &NodePlan) -> [String; 3] {

@@ -9,6 +9,7 @@ use std::io::{self, Write as _};
 use anyhow::bail;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use squall::scenario::plan::{Entry, Plan, Schedule};
+use squall::traffic;
 
 /// Descriptors beside connections: ledgers, logs, pipes to processes, the runtime, listeners.
 const RESERVE: u64 = 64;
@@ -60,8 +61,8 @@ struct Need {
 
 impl Need {
     fn of(plan: &Plan) -> Self {
-        let (open, certain) = match plan.traffic.schedule {
-            Schedule::Users { count, .. } => (count, true),
+        let (open, certain) = match &plan.traffic.schedule {
+            Schedule::Users(users) => (traffic::most_users(users), true),
             _ => (plan.traffic.limits.in_flight, false),
         };
         // A run of so many requests never has more of them open.

@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::exit::Exit;
 use super::limits::raise_open_files;
 
-/// Run a simulated LLM node: an OpenAI-compatible server with slots, a queue and a fixed answer.
+/// Run a simulated LLM node: a server of OpenAI's and Anthropic's APIs with slots, a queue and a fixed answer.
 ///
 /// It prints `listening on http://ADDRESS` once it listens, and runs until SIGTERM or Ctrl-C. Answers
 /// are fixed by the last user message, the same on every node; its tokenizer counts words.
@@ -24,7 +24,8 @@ use super::limits::raise_open_files;
   curl -N http://127.0.0.1:8000/v1/chat/completions -d \\
     '{\"model\":\"sim\",\"stream\":true,\"max_tokens\":8,\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}'
 
-It serves POST /v1/chat/completions, GET /v1/models, GET /health and GET /metrics.")]
+It serves POST /v1/chat/completions, /v1/completions, /v1/responses, /v1/embeddings and /v1/messages, and
+GET /v1/models, /health and /metrics; over HTTP/1.1 and, by prior knowledge, HTTP/2.")]
 pub(crate) struct Args {
     /// Its name, which is part of the ids of its answers.
     #[arg(long, default_value = "sim")]

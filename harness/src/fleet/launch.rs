@@ -8,7 +8,9 @@ use std::time::Duration;
 use super::FleetError;
 use super::process::{Output, Process};
 use super::reaper::Reaper;
-use crate::scenario::plan::{Command, NodeKind, NodePlan, SimSpec};
+use crate::proxy::Manner;
+use crate::scenario::plan::{Access, Command, NodeKind, NodePlan, SimSpec};
+use crate::tls::{Tls, TlsError};
 
 /// Between two looks at whether a process is ready.
 const READY_POLL: Duration = Duration::from_millis(25);
@@ -41,6 +43,22 @@ pub struct Launcher {
 pub(super) struct Launched {
     pub(super) process: Option<Process>,
     pub(super) address: SocketAddr,
+    /// How its proxy is to speak to it.
+    pub(super) manner: Manner,
+}
+
+/// How a node that runs elsewhere is spoken to. By TLS it is asked by its own name, as its certificate has it.
+fn manner(origin: &str, access: &Access) -> Result<Manner, TlsError> {
+    let mut manner = Manner::with(access)?;
+    if let Ok(url) = reqwest::Url::parse(origin)
+        && url.scheme() == "https"
+        && let Some(host) = url.host_str()
+    {
+        manner.tls = Some(Tls::new(host, access.ca.as_deref())?);
+        let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        manner.host = http::HeaderValue::try_from(authority).ok();
+    }
+    Ok(manner)
 }
 
 impl Launcher {
@@ -52,16 +70,22 @@ impl Launcher {
             NodeKind::Command(command) => {
                 let (process, ready) = self.command(who, command, &[]).await?;
                 let address = address_of(who, &ready).await?;
-                Ok(Launched { process: Some(process), address })
+                let manner = Manner::with(&node.access)?;
+                Ok(Launched { process: Some(process), address, manner })
             }
             NodeKind::Url(origin) => {
                 let address = address_of(who, origin).await?;
-                tokio::net::TcpStream::connect(address).await.map_err(|error| FleetError::Unreachable {
-                    who: who.into(),
-                    url: origin.clone(),
-                    why: error.to_string(),
-                })?;
-                Ok(Launched { process: None, address })
+                let unreachable =
+                    |why: String| FleetError::Unreachable { who: who.into(), url: origin.clone(), why };
+                let stream = tokio::net::TcpStream::connect(address).await;
+                let stream = stream.map_err(|error| unreachable(error.to_string()))?;
+                let manner = manner(origin, &node.access)?;
+                if let Some(tls) = &manner.tls {
+                    let secured = tokio::time::timeout(READY_PROBE, tls.secure(stream)).await;
+                    let secured = secured.map_err(|_| unreachable("it does not answer by TLS".into()))?;
+                    secured.map_err(|error| unreachable(error.to_string()))?;
+                }
+                Ok(Launched { process: None, address, manner })
             }
         }
     }
@@ -85,7 +109,7 @@ impl Launcher {
         let (process, address) = self.own_server(who, &argv).await?;
         let health = format!("http://{address}/health");
         self.wait_ready(&process, &health, spec.cold_start + LISTEN_WITHIN).await?;
-        Ok(Launched { process: Some(process), address })
+        Ok(Launched { process: Some(process), address, manner: Manner::default() })
     }
 
     /// Starts one of Squall's own servers and learns where it listens.

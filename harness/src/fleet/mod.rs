@@ -87,6 +87,12 @@ pub enum FleetError {
     /// No port was free.
     #[error("no port is free on 127.0.0.1: {0}")]
     Port(io::Error),
+    /// A key, a header or the certificates of a node can't be used.
+    #[error(transparent)]
+    Access(#[from] crate::access::AccessError),
+    /// A node can't be spoken to by TLS.
+    #[error(transparent)]
+    Tls(#[from] crate::tls::TlsError),
     /// A proxy could not be started.
     #[error(transparent)]
     Proxy(#[from] crate::proxy::ProxyError),

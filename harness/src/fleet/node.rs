@@ -70,6 +70,7 @@ impl Node {
     pub(super) async fn start(&self, context: ProxyContext) -> Result<(), FleetError> {
         let launched = self.shared.launcher.node(&self.shared.plan).await?;
         let proxy = NodeProxy::start(self.name().clone(), launched.address, context)?;
+        proxy.set_manner(launched.manner.clone());
         // `start` is called once a node.
         let _ = self.shared.proxy.set(proxy);
         self.came_up(launched)

@@ -17,7 +17,11 @@ impl Target {
     pub async fn start(plan: &Plan, fleet: &Fleet, launcher: &Launcher) -> Result<Self, FleetError> {
         match &plan.target.entry {
             Entry::Router(policy) => router(*policy, fleet, launcher).await,
-            Entry::Url(url) => Ok(Self { base_url: url.trim_end_matches('/').to_owned(), process: None }),
+            Entry::Url(urls) => {
+                // The load knows the others by the plan.
+                let base_url = urls.first().map(|url| url.trim_end_matches('/').to_owned());
+                Ok(Self { base_url: base_url.unwrap_or_default(), process: None })
+            }
             Entry::Node(node) => {
                 let base_url = fleet.proxied_url(node).unwrap_or_default();
                 Ok(Self { base_url, process: None })

@@ -1,9 +1,10 @@
 //! Closed loop: users who each wait for their answer before they ask again. The only file that names
 //! goose.
 //!
-//! Goose starts the users, runs them and waits for them. What a user does is ours: all it asks until the
-//! plan's end, by our exchange and into our recorder, so that goose never sends, measures or reports. A
-//! request is intended when its user is ready to ask. The in-flight cap does not apply: there are never
+//! Goose starts the users, runs them and waits for them. What a user does is ours: when it comes and goes
+//! ([`traffic::stays`], on the run's clock, where goose's own plans count whole seconds from a start of
+//! theirs), and all it asks while it is there, by our exchange and into our recorder, so that goose never
+//! sends, measures or reports. A request is intended when its user is ready to ask. The in-flight cap does not apply: there are never
 //! more in flight than users.
 //!
 //! Goose is made for a process of its own, which it is not given here: it would log to stdout (our data)
@@ -23,10 +24,13 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::LoadError;
+use super::exchange::Ask;
 use super::session::Session;
+use crate::clock::Nanos;
 use crate::name::RequestId;
 use crate::record::Record;
-use crate::traffic::Prompts;
+use crate::scenario::plan;
+use crate::traffic::{self, Dialogue, Prompts, Thinking};
 
 /// Users a second that goose starts: all of them as fast as it can. Not more, since goose counts the
 /// milliseconds that this takes in single precision.
@@ -36,18 +40,19 @@ const STOP_AGAIN: Duration = Duration::from_millis(50);
 /// A user that is done looks so often whether goose lets it go.
 const REST: Duration = Duration::from_millis(10);
 
-/// Runs `count` users until the plan's end, and waits until the last request has ended.
-pub(super) async fn run(session: &Arc<Session>, count: u32, think: Duration) -> Result<(), LoadError> {
+/// Runs the users until the plan's end, and waits until the last request has ended.
+pub(super) async fn run(session: &Arc<Session>, plan: &plan::Users) -> Result<(), LoadError> {
     silence();
-    let users = Arc::new(Users {
+    let users = Users {
         session: Arc::clone(session),
-        think,
+        plan: plan.clone(),
         prompts: Prompts::of(&session.plan)?,
         ids: AtomicU64::new(0),
         all_asked: CancellationToken::new(),
         failure: Mutex::new(None),
-    });
-    let attack = attack(&users, count)?;
+    };
+    let users = Arc::new(users);
+    let attack = attack(&users, traffic::most_users(plan))?;
     tokio::select! {
         // What it measured is nothing.
         attacked = attack.execute() => drop(attacked?),
@@ -62,9 +67,8 @@ pub(super) async fn run(session: &Arc<Session>, count: u32, think: Duration) -> 
 async fn stop_goose(users: &Users) -> Infallible {
     let session = &users.session;
     tokio::select! {
-        () = session.clock.sleep_until(session.plan.end()) => {}
+        () = session.until(session.plan.end()) => {}
         () = users.all_asked.cancelled() => {}
-        () = session.over.cancelled() => {}
     }
     loop {
         goose::trigger_killswitch("the load is over");
@@ -80,7 +84,7 @@ impl From<GooseError> for LoadError {
 
 struct Users {
     session: Arc<Session>,
-    think: Duration,
+    plan: plan::Users,
     prompts: Prompts,
     ids: AtomicU64,
     /// As many requests were asked as the plan may have.
@@ -90,9 +94,9 @@ struct Users {
 }
 
 impl Users {
-    /// What one user does from the start to the end of the run.
-    async fn live(&self) {
-        if let Err(error) = self.ask_on().await {
+    /// What user `number` does from the start to the end of the run.
+    async fn live(&self, number: u32) {
+        if let Err(error) = self.stay_and_ask(number).await {
             self.failure.lock().get_or_insert(error);
             self.session.over.cancel();
         }
@@ -110,28 +114,50 @@ impl Users {
         Some(RequestId(id))
     }
 
-    async fn ask_on(&self) -> Result<(), LoadError> {
+    async fn stay_and_ask(&self, number: u32) -> Result<(), LoadError> {
         let session = &self.session;
-        let end = session.plan.end();
-        while !session.over.is_cancelled() {
-            let ready = session.clock.now();
-            if ready >= end {
-                break;
-            }
-            let Some(id) = self.next_id() else { break };
-            let (prompt, output_tokens) = self.prompts.draw(id)?;
-            let ask = session.ask(id, ready, &prompt, output_tokens)?;
-            session.recorder.record(Record::Arrival(ready));
-            let place = session.enter(u64::MAX);
-            session.exchange(ask).await;
-            drop(place);
-            if !self.think.is_zero() {
-                tokio::select! {
-                    () = tokio::time::sleep(self.think) => {}
-                    () = session.over.cancelled() => {}
+        let mut dialogue = Dialogue::of(self.plan.turns);
+        let mut thinking = Thinking::of(self.plan.think, session.plan.seed, number);
+        for stay in traffic::stays(&self.plan, number, session.plan.end()) {
+            self.until(stay.from).await;
+            while !self.over() {
+                let ready = session.clock.now();
+                if ready >= stay.to {
+                    break;
                 }
+                let Some(id) = self.next_id() else { break };
+                self.ask(id, ready, &mut dialogue).await?;
+                // Whoever would think for longer than it stays goes when its time is over.
+                self.until((session.clock.now() + thinking.draw()).min(stay.to)).await;
             }
         }
+        Ok(())
+    }
+
+    /// Is there nothing more to ask?
+    fn over(&self) -> bool {
+        self.session.over.is_cancelled() || self.all_asked.is_cancelled()
+    }
+
+    /// Until `at`, or until there is nothing more to ask.
+    async fn until(&self, at: Nanos) {
+        tokio::select! {
+            () = self.session.until(at) => {}
+            () = self.all_asked.cancelled() => {}
+        }
+    }
+
+    /// The next turn of the user's conversation, which waits for its answer.
+    async fn ask(&self, id: RequestId, ready: Nanos, dialogue: &mut Dialogue) -> Result<(), LoadError> {
+        let session = &self.session;
+        let (prompt, output_tokens) = self.prompts.draw(id)?;
+        let prompt = dialogue.ask(prompt);
+        let ask = session.ask(id, ready, &prompt, output_tokens)?;
+        let ask = Ask { keep: dialogue.goes_on(), ..ask };
+        session.recorder.record(Record::Arrival(ready));
+        let place = session.enter(u64::MAX);
+        dialogue.answered(session.exchange(ask).await);
+        drop(place);
         Ok(())
     }
 }
@@ -146,10 +172,12 @@ fn attack(users: &Arc<Users>, count: u32) -> Result<GooseAttack, GooseError> {
     configuration.no_telnet = true;
     configuration.no_websocket = true;
     let life = Arc::clone(users);
-    let function: TransactionFunction = Arc::new(move |_user| {
+    let function: TransactionFunction = Arc::new(move |user| {
         let life = Arc::clone(&life);
+        // Goose numbers its users from 0 in the order in which it starts them.
+        let number = u32::try_from(user.weighted_users_index).unwrap_or(u32::MAX);
         Box::pin(async move {
-            life.live().await;
+            life.live(number).await;
             Ok(())
         })
     });

@@ -4,23 +4,25 @@
 
 use std::pin::pin;
 
-use http::header::CONTENT_TYPE;
-use reqwest::{Request, Response};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use reqwest::{Method, Request, Response};
 
 use super::content::Check;
 use super::dialect;
+use super::hedge::Begun;
 use super::kept::Found;
 use super::outcome::{Ending, Judged};
 use super::patience::Patience;
+use super::policy::{self, Failed};
 use super::seen::Seen;
-use super::session::Session;
+use super::session::{IDENTITY, Session};
 use super::wire::Wire;
 use crate::answer::Answer;
 use crate::api::Api;
 use crate::clock::Nanos;
-use crate::correlation::{ATTEMPTS_HEADER, Joined};
+use crate::correlation::{ATTEMPTS_HEADER, Joined, Which};
 use crate::name::RequestId;
-use crate::record::{Content, Record, RequestRow};
+use crate::record::{Content, Hedge, Record, RequestRow};
 use crate::sse::Parser;
 use crate::traffic::Expect;
 use squall_report::{Cohort, Outcome};
@@ -38,11 +40,55 @@ pub(super) struct Ask {
     pub(super) intended: Nanos,
     pub(super) input_tokens: u32,
     pub(super) output_tokens: u32,
+    /// The answer is needed: [`Session::exchange`] gives it back.
+    pub(super) keep: bool,
     /// The right answer, where it is known.
     pub(super) answer: Option<Answer>,
     /// What a right answer of a real model is, where that is known.
     pub(super) expect: Option<Expect>,
     pub(super) request: Request,
+}
+
+/// A send that has ended: how, and what was seen of its answer.
+pub(super) struct Sent {
+    wire: Wire,
+    seen: Seen,
+}
+
+/// A request that was carried out.
+struct Carried {
+    /// When it was sent first.
+    first: Nanos,
+    end: Nanos,
+    sends: u32,
+    hedge: Option<Hedge>,
+    /// The send whose answer was taken.
+    sent: Sent,
+}
+
+impl Sent {
+    /// How it ended, for the client's policy: nothing is known but what the client itself has seen.
+    pub(super) fn failed(&self) -> Failed {
+        let seen = &self.seen;
+        let ending = Ending {
+            wire: self.wire.clone(),
+            status: seen.status,
+            refusal: None,
+            in_band: seen.in_band.clone(),
+            unreadable: None,
+            finished: seen.finished,
+            done: seen.done,
+            genuine: true,
+            events: seen.events,
+            content: Content::Unknown,
+        };
+        Failed {
+            outcome: ending.judge().outcome,
+            status: seen.status.map(|status| status.as_u16()),
+            events: seen.events,
+            retry_after: seen.retry_after,
+        }
+    }
 }
 
 /// What a row says of a request whatever became of it.
@@ -55,25 +101,94 @@ struct Asked {
 }
 
 impl Session {
-    /// Sends a request, follows its answer to the end, and records it.
-    pub(super) async fn exchange(&self, ask: Ask) {
-        let Ask { id, intended, input_tokens, output_tokens, answer, expect, request } = ask;
+    /// Sends a request, as often as the client's policy says, follows its answer to the end, and records it.
+    /// Gives back a good answer's text and tokens, where it was to be kept.
+    pub(super) async fn exchange(&self, mut ask: Ask) -> Option<(String, u32)> {
+        let Ask { id, intended, input_tokens, output_tokens, .. } = ask;
         let asked = Asked { id, intended, input_tokens, output_tokens };
         if self.over.is_cancelled() {
-            return self.record_unsent(&asked, Outcome::Aborted);
+            self.record_unsent(&asked, Outcome::Aborted);
+            return None;
         }
-        let mut seen = Seen::new(answer.map(|answer| Check::of(self.plan.target.api, answer, output_tokens)));
         self.correlator.begin(id);
-        let sent = self.clock.now();
-        self.meter.sent(sent.since(intended));
-        let wire = self.carry_out(request, sent, output_tokens, &mut seen).await;
+        let first = self.clock.now();
+        self.meter.sent(first.since(intended));
+        let request = std::mem::replace(&mut ask.request, Request::new(Method::POST, self.url(0).clone()));
+        let mut carried = self.send_on(&ask, request, first).await;
+        let which = if carried.hedge.is_some_and(|hedge| hedge.won) { Which::Hedge } else { Which::First };
+        let joined = self.correlator.finish(id, which);
+        let seen = &mut carried.sent.seen;
+        let (text, tokens) = (seen.text(), seen.tokens.unwrap_or(seen.events));
+        let found = self.study(id, ask.expect.take(), seen).await;
+        let outcome = self.record(&asked, carried, joined, found);
+        text.filter(|_| outcome == Outcome::Ok).map(|text| (text, tokens))
+    }
+
+    /// Sends a request until the client's policy has had enough of it.
+    async fn send_on(&self, ask: &Ask, mut request: Request, first: Nanos) -> Carried {
+        let client = &self.plan.traffic.client;
+        let spare = client.sends_again().then(|| request.try_clone()).flatten();
+        let (mut rounds, mut sends, mut hedge) = (1, 0, None);
+        let sent = loop {
+            sends += 1;
+            let copy = |sends| self.copy(spare.as_ref()?, sends);
+            let sent = match client.hedge_after.zip(copy(sends)) {
+                Some((after, second)) => {
+                    let raced = self.race(ask, request, second, first, after).await;
+                    sends += u32::from(raced.hedge.is_some());
+                    hedge = raced.hedge.or(hedge.map(|hedge| Hedge { won: false, ..hedge }));
+                    raced.sent
+                }
+                None => self.send(ask, request, first, &Begun::default()).await,
+            };
+            if !self.wait_to_resend(ask.id, &sent, first, rounds).await {
+                break sent;
+            }
+            let Some(next) = copy(sends) else { break sent };
+            request = next;
+            self.correlator.again(ask.id);
+            rounds += 1;
+        };
+        Carried { first, end: self.clock.now(), sends, hedge, sent }
+    }
+
+    /// The request for the send after so many: to the next target.
+    fn copy(&self, request: &Request, sends: u32) -> Option<Request> {
+        let mut next = request.try_clone()?;
+        *next.url_mut() = self.url(sends).clone();
+        Some(next)
+    }
+
+    /// Sends a request once; `first` is when it was sent first. Says by `begun` when content has come.
+    pub(super) async fn send(&self, ask: &Ask, request: Request, first: Nanos, begun: &Begun) -> Sent {
+        let check = |answer| Check::of(self.plan.target.api, answer, ask.output_tokens);
+        let mut seen = Seen::new(ask.answer.map(check));
+        if ask.keep {
+            seen.keep_text();
+        }
+        let leave = self.plan.traffic.client.leave_after.map(|after| first + after);
+        let wire = self.carry_out(request, leave, ask.output_tokens, &mut seen, begun).await;
         if matches!(wire, Wire::ConnectFailed { starved: true, .. }) {
             self.meter.starved();
         }
-        let end = self.clock.now();
-        let joined = self.correlator.finish(id);
-        let found = self.study(id, expect, &mut seen).await;
-        self.record(&asked, sent, end, wire, seen, joined, found);
+        Sent { wire, seen }
+    }
+
+    /// Waits as the client's policy says; false when the request is not sent again.
+    async fn wait_to_resend(&self, id: RequestId, sent: &Sent, first: Nanos, rounds: u32) -> bool {
+        let client = &self.plan.traffic.client;
+        let Some(retries) = &client.retries else { return false };
+        let draw = policy::draw(self.plan.seed, id, rounds);
+        let Some(wait) = policy::wait(retries, &sent.failed(), rounds, draw) else { return false };
+        let until = self.clock.now() + wait;
+        if client.leave_after.is_some_and(|after| first + after <= until) {
+            // It would leave before.
+            return false;
+        }
+        tokio::select! {
+            () = self.clock.sleep_until(until) => true,
+            () = self.over.cancelled() => false,
+        }
     }
 
     /// Records an arrival that is not sent, since the in-flight cap is reached.
@@ -82,11 +197,22 @@ impl Session {
         self.record_unsent(&Asked { id, intended, input_tokens, output_tokens }, Outcome::Shed);
     }
 
-    async fn carry_out(&self, request: Request, sent: Nanos, expected: u32, seen: &mut Seen) -> Wire {
+    async fn carry_out(
+        &self,
+        request: Request,
+        leave: Option<Nanos>,
+        expected: u32,
+        seen: &mut Seen,
+        begun: &Begun,
+    ) -> Wire {
+        let sent = self.clock.now();
         let limits = self.plan.traffic.limits;
         let timer = pin!(tokio::time::sleep_until(self.clock.instant(sent + limits.total)));
         let stopped = pin!(self.over.cancelled());
         let mut patience = Patience::new(self.clock, limits, sent, timer, stopped);
+        if let Some(at) = leave {
+            patience.leave_at(at);
+        }
         // The first content of an answer that comes as a whole is its end: only the total limit is for that.
         if self.plan.traffic.stream {
             patience.until_first_token(sent);
@@ -97,10 +223,14 @@ impl Session {
             Err(gave_up) => return gave_up.into(),
         };
         seen.head(&response, self.clock.now());
+        if let Some(coding) = response.headers().get(CONTENT_ENCODING).filter(|coding| *coding != IDENTITY) {
+            let coding = String::from_utf8_lossy(coding.as_bytes()).into_owned();
+            return Wire::Garbled(format!("the answer is compressed by `{coding}`; only gzip is understood"));
+        }
         let ended = if !response.status().is_success() {
             self.read_refusal(response, &mut patience, seen).await
         } else if self.is_stream(&response) {
-            self.read_stream(response, &mut patience, seen, expected).await
+            self.read_stream(response, &mut patience, seen, expected, begun).await
         } else {
             self.read_whole(response, &mut patience, seen, expected).await
         };
@@ -127,6 +257,7 @@ impl Session {
         patience: &mut Patience<'_>,
         seen: &mut Seen,
         expected: u32,
+        begun: &Begun,
     ) -> Result<(), Wire> {
         let api = self.plan.target.api;
         let mut parser = Parser::new();
@@ -148,6 +279,13 @@ impl Session {
                 patience.linger_from(at);
             } else if seen.first_content.is_some() {
                 patience.idle_from(at);
+            }
+            if seen.first_content.is_some() {
+                begun.set();
+            }
+            if !seen.done && self.plan.traffic.client.leave_at_tokens.is_some_and(|most| seen.events >= most)
+            {
+                return Err(Wire::Left);
             }
             patience.check(at)?;
         }
@@ -186,17 +324,9 @@ impl Session {
         self.recorder.record(Record::Request { row: Box::new(row), gaps_ns: Vec::new() });
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all that is known of a request comes together here")]
-    fn record(
-        &self,
-        asked: &Asked,
-        sent: Nanos,
-        end: Nanos,
-        wire: Wire,
-        mut seen: Seen,
-        joined: Joined,
-        found: Found,
-    ) {
+    fn record(&self, asked: &Asked, carried: Carried, joined: Joined, found: Found) -> Outcome {
+        let Carried { first, end, sends, hedge, sent: Sent { wire, mut seen } } = carried;
+        let left = wire == Wire::Left;
         let content = seen.compare();
         let clean_end = wire == Wire::Clean;
         let ending = Ending {
@@ -215,7 +345,7 @@ impl Session {
         let Judged { outcome, timeout, error } = ending.judge();
         let row = RequestRow {
             cohort: if joined.touched { Cohort::Faulted } else { Cohort::Collateral },
-            sent_ns: Some(sent),
+            sent_ns: Some(first),
             first_byte_ns: seen.first_byte,
             first_content_ns: seen.first_content,
             last_content_ns: seen.last_content,
@@ -229,16 +359,20 @@ impl Session {
             right: found.right.filter(|_| outcome == Outcome::Ok),
             node: joined.node,
             attempts: joined.attempts,
+            sends,
+            hedge,
+            left: left && outcome == Outcome::Aborted,
             content,
             marker,
             genuine_marker: joined.genuine_marker,
             clean_end,
             claimed_attempts: seen.claimed_attempts,
             timeout,
-            error: error.map(|error| self.secret.tidy(&error)),
+            error: error.map(|error| self.tidy(&error)),
             ..self.row(asked)
         };
         self.recorder.record(Record::Request { row: Box::new(row), gaps_ns: seen.gaps_ns });
+        outcome
     }
 
     /// The row of a request of which nothing has come.
@@ -262,6 +396,9 @@ impl Session {
             right: None,
             node: None,
             attempts: 0,
+            sends: 0,
+            hedge: None,
+            left: false,
             input_tokens: asked.input_tokens,
             // An embedding has no tokens to expect.
             expected_tokens: (self.plan.target.api != Api::OpenaiEmbeddings).then_some(asked.output_tokens),
@@ -282,6 +419,7 @@ impl Seen {
         self.status = Some(response.status());
         let claimed = response.headers().get(ATTEMPTS_HEADER).and_then(|value| value.to_str().ok());
         self.claimed_attempts = claimed.and_then(|value| value.trim().parse().ok());
+        self.retry_after = policy::retry_after(response.headers());
     }
 }
 

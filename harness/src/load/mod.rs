@@ -14,11 +14,13 @@ mod content;
 mod dialect;
 mod exchange;
 mod heartbeat;
+mod hedge;
 mod kept;
 mod meter;
 mod open;
 mod outcome;
 mod patience;
+mod policy;
 mod seen;
 mod session;
 mod wire;
@@ -29,6 +31,7 @@ use std::sync::atomic::AtomicU64;
 use squall_report::{Lag, Peak};
 use tokio_util::sync::CancellationToken;
 
+pub use crate::access::AccessError;
 use crate::clock::Clock;
 use crate::correlation::Correlator;
 use crate::name::RequestId;
@@ -74,15 +77,9 @@ pub enum LoadError {
     /// The schedule could not be made, or not to its end.
     #[error(transparent)]
     Traffic(#[from] traffic::TrafficError),
-    /// The variable with the target's key is not set.
-    #[error("the environment variable {env} is not set or not text; it must hold the target's API key")]
-    KeyMissing {
-        /// Its name.
-        env: String,
-    },
-    /// The key can't stand in a header.
-    #[error("the target's API key holds characters that no header may have (a line end?); set it again")]
-    KeyUnfit,
+    /// A key, a header or the certificates can't be used.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// The base URL is none.
     #[error("the target's base URL is not one: {0}")]
     Address(String),
@@ -111,9 +108,9 @@ pub async fn run(context: LoadContext) -> Result<LoadSummary, LoadError> {
     // Whatever is left of this load when it is dropped ends.
     let _end = session.over.clone().drop_guard();
     let beating = heartbeat::start(&session);
-    match session.plan.traffic.schedule {
-        Schedule::Users { count, think } => Box::pin(closed::run(&session, count, think)).await?,
-        Schedule::Trace { .. } | Schedule::Constant(_) | Schedule::Poisson(_) => open::run(&session).await?,
+    match &session.plan.traffic.schedule {
+        Schedule::Users(users) => Box::pin(closed::run(&session, users)).await?,
+        Schedule::Trace { .. } | Schedule::Arrivals(_) => open::run(&session).await?,
     }
     drop(beating);
     let meter = &session.meter;

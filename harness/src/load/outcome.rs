@@ -97,7 +97,8 @@ impl Ending {
             Wire::Cut(error) => (Outcome::Cut, error).into(),
             Wire::Garbled(error) => (Outcome::Corrupt, error).into(),
             Wire::TimedOut(kind) => Judged { outcome: Outcome::Timeout, timeout: Some(kind), error: None },
-            Wire::Stopped => Judged { outcome: Outcome::Aborted, timeout: None, error: None },
+            // Nothing that the service did.
+            Wire::Stopped | Wire::Left => Judged { outcome: Outcome::Aborted, timeout: None, error: None },
             Wire::Clean => match (self.unreadable, self.finished, self.done) {
                 (Some(error), ..) => (Outcome::Corrupt, error).into(),
                 (None, true, _) => {
@@ -144,6 +145,7 @@ mod tests {
             Wire::Cut(String::new()),
             Wire::TimedOut(TimeoutKind::Idle),
             Wire::Stopped,
+            Wire::Left,
         ] {
             assert_eq!(outcome(Ending { wire, ..ok() }), Outcome::Ok);
         }
@@ -195,6 +197,7 @@ mod tests {
         assert_eq!(broken(Wire::Cut(error())).outcome, Outcome::Cut);
         assert_eq!(broken(Wire::Garbled(error())).outcome, Outcome::Corrupt);
         assert_eq!(broken(Wire::Stopped).outcome, Outcome::Aborted);
+        assert_eq!(broken(Wire::Left).outcome, Outcome::Aborted);
         let timed_out = broken(Wire::TimedOut(TimeoutKind::Total));
         assert_eq!((timed_out.outcome, timed_out.timeout), (Outcome::Timeout, Some(TimeoutKind::Total)));
     }

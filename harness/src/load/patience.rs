@@ -22,6 +22,8 @@ pub(super) enum GaveUp {
     Limit(TimeoutKind),
     /// The run is over.
     Stopped,
+    /// It wanted to leave by now.
+    Left,
 }
 
 /// After the final marker a client has what it wanted. It waits this long for the message's end, so
@@ -34,6 +36,8 @@ pub(super) struct Patience<'a> {
     limits: Limits,
     /// When the exchange ends at the latest.
     total: Nanos,
+    /// When the client leaves on purpose, if it does.
+    leave: Option<Nanos>,
     /// What is waited for now, and until when; none while only the total counts.
     next: Option<(Nanos, TimeoutKind)>,
     timer: Pin<&'a mut Sleep>,
@@ -49,7 +53,13 @@ impl<'a> Patience<'a> {
         timer: Pin<&'a mut Sleep>,
         stopped: Pin<&'a mut (dyn Future<Output = ()> + Send + 'a)>,
     ) -> Self {
-        Self { clock, limits, total: sent + limits.total, next: None, timer, stopped }
+        Self { clock, limits, total: sent + limits.total, leave: None, next: None, timer, stopped }
+    }
+
+    /// The client leaves at this moment, whatever has come.
+    pub(super) fn leave_at(&mut self, at: Nanos) {
+        self.leave = Some(at);
+        self.arm();
     }
 
     /// The first content is due, counted from `sent`.
@@ -69,6 +79,11 @@ impl<'a> Patience<'a> {
 
     fn set(&mut self, deadline: Nanos, kind: TimeoutKind) {
         self.next = Some((deadline, kind));
+        self.arm();
+    }
+
+    /// The timer is due no later than what is waited for.
+    fn arm(&mut self) {
         let due = self.clock.instant(self.deadline().0);
         if due < self.timer.deadline() {
             self.timer.as_mut().reset(due);
@@ -77,7 +92,11 @@ impl<'a> Patience<'a> {
 
     /// What came at `at` came in time. A stream that never pauses would not be looked at otherwise.
     pub(super) fn check(&self, at: Nanos) -> Result<(), GaveUp> {
-        if at >= self.total { Err(GaveUp::Limit(TimeoutKind::Total)) } else { Ok(()) }
+        match self.leave {
+            Some(leave) if at >= leave => Err(GaveUp::Left),
+            _ if at >= self.total => Err(GaveUp::Limit(TimeoutKind::Total)),
+            _ => Ok(()),
+        }
     }
 
     /// The outcome of `future`, unless a limit is reached or the run is over before.
@@ -97,18 +116,22 @@ impl<'a> Patience<'a> {
             return Poll::Ready(GaveUp::Stopped);
         }
         while self.timer.as_mut().poll(context).is_ready() {
-            let (deadline, kind) = self.deadline();
+            let (deadline, why) = self.deadline();
             if self.clock.now() >= deadline {
-                return Poll::Ready(GaveUp::Limit(kind));
+                return Poll::Ready(why);
             }
             self.timer.as_mut().reset(self.clock.instant(deadline));
         }
         Poll::Pending
     }
 
-    fn deadline(&self) -> (Nanos, TimeoutKind) {
-        let total = (self.total, TimeoutKind::Total);
-        self.next.filter(|next| next.0 < self.total).unwrap_or(total)
+    fn deadline(&self) -> (Nanos, GaveUp) {
+        let (limit, kind) =
+            self.next.filter(|next| next.0 < self.total).unwrap_or((self.total, TimeoutKind::Total));
+        match self.leave {
+            Some(leave) if leave < limit => (leave, GaveUp::Left),
+            _ => (limit, GaveUp::Limit(kind)),
+        }
     }
 }
 
@@ -144,6 +167,27 @@ mod tests {
 
     fn near(seconds: f64, expected: f64) {
         assert!((seconds - expected).abs() < 0.01, "{seconds} is not about {expected}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_leaves_when_it_said_unless_a_limit_comes_first() {
+        let forever = std::future::pending::<()>;
+        let (gave_up, at) = with(async |patience| {
+            patience.leave_at(Nanos::from(Duration::from_secs(2)));
+            patience.until_first_token(Nanos::ZERO);
+            patience.wait(forever()).await
+        })
+        .await;
+        assert_eq!(gave_up, Err(GaveUp::Left));
+        near(at, 2.0);
+        let (gave_up, at) = with(async |patience| {
+            patience.leave_at(Nanos::from(Duration::from_secs(20)));
+            patience.until_first_token(Nanos::ZERO);
+            patience.wait(forever()).await
+        })
+        .await;
+        assert_eq!(gave_up, Err(GaveUp::Limit(TimeoutKind::FirstToken)));
+        near(at, 5.0);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,6 +1,9 @@
 //! What the client has seen of one answer so far: its times, its content, its end.
 //!
-//! Invariant: its size grows by four bytes an event, and by the text as far as that is kept (`kept.rs`).
+//! Invariant: its size grows by four bytes an event, and by the text as far as that is kept (`kept.rs`) or
+//! asked for.
+
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -25,6 +28,8 @@ pub(super) struct Seen {
     pub(super) gaps_ns: Vec<u32>,
     pub(super) status: Option<StatusCode>,
     pub(super) claimed_attempts: Option<u32>,
+    /// When the server says to come again.
+    pub(super) retry_after: Option<Duration>,
     /// Tokens, as the server counts them.
     pub(super) tokens: Option<u32>,
     pub(super) refusal: Option<String>,
@@ -34,6 +39,8 @@ pub(super) struct Seen {
     pub(super) done: bool,
     pub(super) kept: Kept,
     checker: Option<Check>,
+    /// The text so far, where it is to be kept.
+    text: Option<String>,
 }
 
 impl Seen {
@@ -47,6 +54,7 @@ impl Seen {
             gaps_ns: Vec::new(),
             status: None,
             claimed_attempts: None,
+            retry_after: None,
             tokens: None,
             refusal: None,
             in_band: None,
@@ -55,7 +63,18 @@ impl Seen {
             done: false,
             kept: Kept::default(),
             checker,
+            text: None,
         }
+    }
+
+    /// Keeps the text, for [`Seen::text`].
+    pub(super) fn keep_text(&mut self) {
+        self.text = Some(String::new());
+    }
+
+    /// The text, where it was kept.
+    pub(super) fn text(&mut self) -> Option<String> {
+        self.text.take()
     }
 
     /// A piece of the answer, which came at `at`. `expected` tokens make the answer.
@@ -67,6 +86,9 @@ impl Seen {
                 }
                 if let Some(checker) = self.checker.as_mut().filter(|_| !part.text.is_empty()) {
                     checker.feed(&part.text);
+                }
+                if let Some(text) = &mut self.text {
+                    text.push_str(&part.text);
                 }
                 self.kept.push(&part.text);
                 self.kept.other(part.other);

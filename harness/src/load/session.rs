@@ -1,11 +1,12 @@
 //! What all exchanges of a run share: the HTTP client, the key, and whom to tell.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Body, Client, Method, Request, Url, redirect};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::{Body, Certificate, Client, Method, Request, Url, redirect};
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
@@ -13,12 +14,13 @@ use super::dialect::{self, Question};
 use super::exchange::Ask;
 use super::meter::Meter;
 use super::{LoadContext, LoadError};
+use crate::access::{self, AccessError, Secrets};
 use crate::answer::Answer;
 use crate::clock::{Clock, Nanos};
 use crate::correlation::{Correlator, REQUEST_HEADER};
 use crate::name::RequestId;
 use crate::record::Recorder;
-use crate::scenario::plan::{Key, NodeKind, Plan};
+use crate::scenario::plan::{Entry, Http, NodeKind, Plan};
 use crate::tokens::Tokenizer;
 use crate::traffic::{Prompt, TrafficError};
 
@@ -27,6 +29,8 @@ const TRACEPARENT: &str = "traceparent";
 /// Servers close connections that are idle (uvicorn and Node.js after 5 s). Sending on one just then
 /// fails for no fault of the service, so the client closes them first.
 const IDLE_CONNECTION: Duration = Duration::from_secs(4);
+/// Not compressed.
+pub(super) const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 /// What an error says is cut to so many characters.
 const LONGEST_ERROR: usize = 200;
 
@@ -40,23 +44,32 @@ pub(super) struct Session {
     pub(super) over: CancellationToken,
     pub(super) client: Client,
     pub(super) meter: Meter,
-    pub(super) secret: Secret,
+    secrets: Secrets,
     /// There are proxies between, which know of each final marker whether a node sent it.
     pub(super) markers_are_known: bool,
     in_flight: Arc<AtomicU64>,
     /// Every node is a simulated one, whose answers are known.
     pub(super) answers_are_known: bool,
     pub(super) tokenizer: Arc<Tokenizer>,
-    url: Url,
+    /// Where requests go: each send to the next.
+    urls: Vec<Url>,
 }
 
 impl Session {
     pub(super) fn new(context: LoadContext) -> Result<Self, LoadError> {
         let LoadContext { plan, clock, base_url, recorder, correlator, stop, in_flight } = context;
-        let secret = Secret::read(plan.target.key.as_ref())?;
-        let url = format!("{}{}", base_url.trim_end_matches('/'), plan.target.api.path());
-        let url = Url::parse(&url).map_err(|error| LoadError::Address(error.to_string()))?;
-        let client = client(&plan, &secret, url.scheme() == "https")?;
+        let access = plan.nodes.iter().map(|node| &node.access).chain([&plan.target.access]);
+        let secrets = Secrets::of(access)?;
+        let url = |base: &String| {
+            let url = format!("{}{}", base.trim_end_matches('/'), plan.target.api.path());
+            Url::parse(&url).map_err(|error| LoadError::Address(error.to_string()))
+        };
+        let more = match &plan.target.entry {
+            Entry::Url(urls) => urls.get(1..).unwrap_or_default(),
+            Entry::Router(_) | Entry::Command(_) | Entry::Node(_) => &[],
+        };
+        let urls: Vec<Url> = [&base_url].into_iter().chain(more).map(url).collect::<Result<_, _>>()?;
+        let client = client(&plan, urls.iter().any(|url| url.scheme() == "https"))?;
         let sims = plan.nodes.iter().filter(|node| matches!(node.kind, NodeKind::Sim(_))).count();
         Ok(Self {
             clock,
@@ -66,14 +79,19 @@ impl Session {
             over: stop.child_token(),
             client,
             meter: Meter::new(),
-            secret,
+            secrets,
             markers_are_known: !plan.nodes.is_empty(),
             in_flight,
             tokenizer: Tokenizer::load(&plan.target.tokenizer).map_err(TrafficError::from)?,
             answers_are_known: sims > 0 && sims == plan.nodes.len(),
-            url,
+            urls,
             plan,
         })
+    }
+
+    /// Where a request goes after so many sends.
+    pub(super) fn url(&self, sends: u32) -> &Url {
+        &self.urls[sends as usize % self.urls.len()]
     }
 
     /// Makes a request ready to be sent.
@@ -95,7 +113,7 @@ impl Session {
         let body = dialect::body(self.plan.target.api, question).map_err(|error| unmade(&error))?;
         let trace = traceparent(self.plan.seed, id);
         let trace = HeaderValue::try_from(trace).map_err(|error| unmade(&error))?;
-        let mut request = Request::new(Method::POST, self.url.clone());
+        let mut request = Request::new(Method::POST, self.url(0).clone());
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.extend(dialect::headers(self.plan.target.api));
@@ -104,12 +122,25 @@ impl Session {
         *request.body_mut() = Some(Body::from(body));
         let answer = self.answers_are_known.then(|| Answer::to(&question.fixes_answer(self.plan.target.api)));
         let (input_tokens, expect) = (prompt.input_tokens, prompt.expect.clone());
-        Ok(Ask { id, intended, input_tokens, output_tokens, answer, expect, request })
+        Ok(Ask { id, intended, input_tokens, output_tokens, keep: false, answer, expect, request })
+    }
+
+    /// What an error says, without secrets, and not longer than a row may have it.
+    pub(super) fn tidy(&self, error: &str) -> String {
+        self.secrets.tidy(error, LONGEST_ERROR)
     }
 
     /// The target, for goose, which wants to know one.
     pub(super) fn origin(&self) -> String {
-        self.url.origin().ascii_serialization()
+        self.url(0).origin().ascii_serialization()
+    }
+
+    /// Waits until `at`, or until the load is over.
+    pub(super) async fn until(&self, at: Nanos) {
+        tokio::select! {
+            () = self.clock.sleep_until(at) => {}
+            () = self.over.cancelled() => {}
+        }
     }
 
     /// A place among the requests in flight, unless there are `most` already.
@@ -130,59 +161,33 @@ impl Drop for InFlight {
     }
 }
 
-/// The target's key, if it has one. It is never shown: what errors say goes through [`Secret::tidy`].
-pub(super) struct Secret(Option<String>);
-
-impl Secret {
-    fn read(key: Option<&Key>) -> Result<Self, LoadError> {
-        let Some(Key { env }) = key else { return Ok(Self(None)) };
-        let value = std::env::var(env).ok().filter(|value| !value.is_empty());
-        match value {
-            Some(value) => Ok(Self(Some(value))),
-            None => Err(LoadError::KeyMissing { env: env.clone() }),
-        }
-    }
-
-    /// The header that carries it, where there is one and it can be sent.
-    fn header(&self, prefix: &str) -> Option<Result<HeaderValue, http::header::InvalidHeaderValue>> {
-        let key = self.0.as_ref()?;
-        let value = HeaderValue::try_from(format!("{prefix}{key}"));
-        Some(value.map(|mut value| {
-            value.set_sensitive(true);
-            value
-        }))
-    }
-
-    /// The text without the key, which servers like to repeat, and not longer than a row may have it.
-    pub(super) fn tidy(&self, text: &str) -> String {
-        match &self.0 {
-            Some(key) => text.replace(key.as_str(), "[key]").chars().take(LONGEST_ERROR).collect(),
-            None => text.chars().take(LONGEST_ERROR).collect(),
-        }
-    }
-}
-
 /// A client that does what it is told and nothing else: no proxy of the environment, no redirect, no
-/// retry, no compression (which would hold events back), and a connection for every request in flight.
-fn client(plan: &Plan, secret: &Secret, tls: bool) -> Result<Client, LoadError> {
-    let mut headers = HeaderMap::new();
-    let (name, prefix) = dialect::key_header(plan.target.api);
-    if let Some(value) = secret.header(prefix) {
-        headers.insert(name, value.map_err(|_| LoadError::KeyUnfit)?);
+/// retry, and a connection for every request in flight. It asks for nothing compressed, which would hold events
+/// back; a server that compresses by gzip nonetheless is understood.
+fn client(plan: &Plan, tls: bool) -> Result<Client, LoadError> {
+    let mut headers = access::headers(&plan.target.access, plan.target.api)?;
+    if !headers.contains_key(ACCEPT_ENCODING) {
+        headers.insert(ACCEPT_ENCODING, IDENTITY);
     }
-    let mut client = Client::builder();
-    if !tls {
+    let client = match plan.target.http {
+        None => Client::builder(),
+        Some(Http::One) => Client::builder().http1_only(),
+        Some(Http::Two) => Client::builder().http2_prior_knowledge(),
+    };
+    let client = match &plan.target.access.ca {
+        Some(path) => client.tls_certs_only(authorities(path)?),
+        None if tls => client,
         // Reading the system's certificates takes milliseconds in which the first requests are due, and
         // fails where there are none.
-        client = client.tls_certs_only([]);
-    }
+        None => client.tls_certs_only([]),
+    };
     client
         .user_agent(concat!("squall/", env!("CARGO_PKG_VERSION")))
         .default_headers(headers)
         .no_proxy()
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
-        .no_gzip()
+        .gzip(true)
         .no_brotli()
         .no_zstd()
         .no_deflate()
@@ -192,6 +197,13 @@ fn client(plan: &Plan, secret: &Secret, tls: bool) -> Result<Client, LoadError> 
         .pool_idle_timeout(IDLE_CONNECTION)
         .build()
         .map_err(|error| LoadError::Client(error.without_url().to_string()))
+}
+
+fn authorities(path: &Path) -> Result<Vec<Certificate>, AccessError> {
+    let unfit = |why: String| AccessError::Certificates { path: path.to_owned(), why };
+    let all = Certificate::from_pem_bundle(&access::certificates(path)?)
+        .map_err(|error| unfit(error.without_url().to_string()))?;
+    if all.is_empty() { Err(unfit("there are none in it".into())) } else { Ok(all) }
 }
 
 /// The trace that a request begins: fixed by the seed and its id.
@@ -214,15 +226,5 @@ mod tests {
         let parts: Vec<&str> = trace.split('-').collect();
         assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [2, 32, 16, 2]);
         assert!(traceparent(0, RequestId(0)).contains("-0000000000000001-"));
-    }
-
-    #[test]
-    fn the_key_is_taken_out_before_the_text_is_cut() {
-        let secret = Secret(Some("sk-1234567890".into()));
-        let text = format!("{}sk-1234567890 is wrong", "x".repeat(195));
-        let tidy = secret.tidy(&text);
-        assert_eq!(tidy, format!("{}[key]", "x".repeat(195)));
-        assert_eq!(Secret(None).tidy("é".repeat(300).as_str()).chars().count(), 200);
-        assert!(secret.header("Bearer ").is_some_and(|value| value.is_ok_and(|value| value.is_sensitive())));
     }
 }

@@ -30,6 +30,8 @@ pub(super) enum Wire {
     TimedOut(TimeoutKind),
     /// The run ended.
     Stopped,
+    /// The client left on purpose.
+    Left,
 }
 
 impl From<GaveUp> for Wire {
@@ -37,6 +39,7 @@ impl From<GaveUp> for Wire {
         match gave_up {
             GaveUp::Limit(kind) => Self::TimedOut(kind),
             GaveUp::Stopped => Self::Stopped,
+            GaveUp::Left => Self::Left,
         }
     }
 }
@@ -56,9 +59,12 @@ fn of(error: &(dyn StdError + 'static), connecting: bool) -> Wire {
         let starved = sources(error).filter_map(<dyn StdError>::downcast_ref).any(is_starved);
         return Wire::ConnectFailed { error: text, starved };
     }
+    // What comes from the connection comes by hyper; what does not is of the bytes that it brought.
+    let decoding = !sources(error).any(<dyn StdError>::is::<hyper::Error>);
     for source in sources(error) {
         if let Some(io) = source.downcast_ref::<io::Error>() {
             match io.kind() {
+                ErrorKind::InvalidData | ErrorKind::InvalidInput if decoding => return Wire::Garbled(text),
                 ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => {
                     return Wire::Reset(text);
                 }

@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 
 use super::Shared;
+use crate::access::hide;
 use crate::clock::Nanos;
-use crate::correlation::{REQUEST_HEADER, find_tag};
+use crate::correlation::{HEDGE_HEADER, REQUEST_HEADER, Which, find_tag};
 use crate::fault::{Attempt, AttemptFaults, RequestHead};
 use crate::name::{AttemptId, RequestId};
 use crate::record::{AttemptEnd, AttemptRow, Record};
@@ -53,6 +54,7 @@ impl Entry {
             marker: false,
             after_end: seat.is_some_and(|seat| seat.after_end),
             faults: 0,
+            hedge: request.headers.contains_key(HEDGE_HEADER),
         };
         shared.in_flight.fetch_add(1, Ordering::Relaxed);
         Self { shared: Arc::clone(shared), faults: context.engine.meet(attempt), row: Some(Box::new(row)) }
@@ -76,6 +78,7 @@ impl Entry {
             marker: false,
             after_end: false,
             faults: 0,
+            hedge: false,
         };
         shared.in_flight.fetch_add(1, Ordering::Relaxed);
         Self { shared: Arc::clone(shared), faults, row: Some(Box::new(row)) }
@@ -118,8 +121,18 @@ impl Entry {
         {
             row.marker = true;
             if let Some(request) = row.request {
-                self.shared.context.correlator.marker(request);
+                let which = which(row);
+                self.shared.context.correlator.marker(request, which);
             }
+        }
+    }
+
+    /// The node's response is about to be passed on. The join knows it before the client can.
+    pub(super) fn answered(&self) {
+        if let Some(row) = &self.row
+            && let Some(request) = row.request
+        {
+            self.shared.context.correlator.answered(request, which(row), &self.shared.node);
         }
     }
 
@@ -150,6 +163,10 @@ impl Drop for Entry {
     }
 }
 
+fn which(row: &AttemptRow) -> Which {
+    if row.hedge { Which::Hedge } else { Which::First }
+}
+
 /// Which request an attempt serves: by its header, or by the tag in its message.
 fn identity(headers: &HeaderMap, seed: u64, body: &[u8]) -> Option<RequestId> {
     let header = headers.get(REQUEST_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
@@ -170,14 +187,14 @@ struct Gist {
     max_output_tokens: Option<u32>,
 }
 
-/// The head of a request, as faults see it.
-pub(crate) fn head(request: &Parts, body: &Bytes) -> RequestHead {
+/// The head of a request, as faults see it: without keys, nor the values of `secret` headers.
+pub(crate) fn head(request: &Parts, body: &Bytes, secret: &[HeaderName]) -> RequestHead {
     // A body that is no such JSON names no model and asks for no stream.
     let gist: Gist = serde_json::from_slice(body).unwrap_or_default();
     RequestHead {
         method: request.method.clone(),
         path: request.uri.path_and_query().map_or_else(|| request.uri.path().into(), ToString::to_string),
-        headers: request.headers.clone(),
+        headers: hide(&request.headers, secret),
         model: gist.model.unwrap_or_default(),
         streaming: gist.stream.unwrap_or_default(),
         max_tokens: gist.max_completion_tokens.or(gist.max_tokens).or(gist.max_output_tokens),
@@ -193,7 +210,7 @@ mod tests {
     fn the_head_of_every_api_is_read() {
         let read = |path: &str, body: &'static str| {
             let (parts, ()) = http::Request::post(path).body(()).unwrap_or_default().into_parts();
-            let head = head(&parts, &Bytes::from_static(body.as_bytes()));
+            let head = head(&parts, &Bytes::from_static(body.as_bytes()), &[]);
             (head.path, head.model, head.streaming, head.max_tokens)
         };
         for (path, limit) in [

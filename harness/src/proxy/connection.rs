@@ -147,7 +147,8 @@ impl Client {
         if !entry.faults.may_rule() {
             return self.forward(entry, request, body).await;
         }
-        let ruling = entry.faults.request(&Arc::new(head(&request, &body)));
+        let seen = head(&request, &body, &self.shared.context.secret_headers);
+        let ruling = entry.faults.request(&Arc::new(seen));
         if !ruling.delay.is_zero() {
             tokio::time::sleep(ruling.delay).await;
         }

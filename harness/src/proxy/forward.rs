@@ -59,7 +59,14 @@ pub(super) async fn forward(
     let address = *entry.shared.upstream.lock();
     // Most of what speaks none of these paths speaks the most common API.
     let api = Api::of_path(parts.uri.path()).unwrap_or(Api::OpenaiChat);
-    let response = match upstream.send(address, outgoing(parts, body)).await {
+    let mut request = outgoing(parts, body);
+    let shared = Arc::clone(&entry.shared);
+    let manner = shared.manner.get();
+    if let Some(manner) = manner {
+        manner.dress(request.headers_mut(), api);
+    }
+    let tls = manner.and_then(|manner| manner.tls.as_ref());
+    let response = match upstream.send(address, tls, request).await {
         Ok(response) => response,
         Err(broken) => {
             let how = broke(&mut entry, broken);
@@ -96,14 +103,15 @@ pub(super) async fn forward(
     }
     entry.status(head.status.as_u16());
     let good = head.status.as_u16() < 400;
-    if good && let Some(request) = entry.request() {
-        entry.shared.context.correlator.answered(request, &entry.shared.node);
+    if good {
+        entry.answered();
     }
-    let streams = is_event_stream(&head.headers);
+    let coded = head.headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
+    let streams = is_event_stream(&head.headers) && !coded;
     entry.faults.catch_up();
     let hooks = entry.faults.hooks();
     let about = Answer { api, streams, good, pace };
-    if !streams && hooks.body {
+    if !streams && !coded && hooks.body {
         return with_body(entry, ender, head, body, about).await;
     }
     let hooked = streams && hooks.event;
@@ -162,6 +170,10 @@ fn inject(entry: &mut Entry, how: HowToEnd) -> HowToEnd {
 fn outgoing(mut parts: Parts, body: Bytes) -> Request<Full<Bytes>> {
     remove_hop_by_hop(&mut parts.headers);
     parts.headers.remove(header::CONNECTION);
+    if parts.headers.contains_key(header::ACCEPT_ENCODING) {
+        // What is compressed neither the ledger nor a fault can see into.
+        parts.headers.insert(header::ACCEPT_ENCODING, header::HeaderValue::from_static("identity"));
+    }
     parts.version = http::Version::HTTP_11;
     Request::from_parts(parts, Full::new(body))
 }

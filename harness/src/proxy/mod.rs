@@ -24,9 +24,10 @@ pub(crate) use attempt::head as request_head;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use http::HeaderName;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -38,6 +39,8 @@ use crate::name::{AttemptId, NodeName};
 use crate::record::Recorder;
 use listener::{Listening, Port};
 use thread::ProxyThread;
+
+pub(crate) use upstream::Manner;
 
 /// What every proxy of a run shares.
 #[derive(Clone)]
@@ -54,6 +57,8 @@ pub struct ProxyContext {
     pub correlator: Arc<Correlator>,
     /// The next attempt's id.
     pub attempt_ids: Arc<AtomicU64>,
+    /// Headers that faults don't see, beside those that always hold keys.
+    pub secret_headers: Arc<[HeaderName]>,
 }
 
 impl ProxyContext {
@@ -87,6 +92,8 @@ struct Shared {
     node: NodeName,
     context: ProxyContext,
     upstream: Mutex<SocketAddr>,
+    /// How the node is spoken to; plain when nothing was said.
+    manner: OnceLock<Manner>,
     in_flight: AtomicUsize,
     /// Each life of the node has one; cancelled when it is dead, which retires idle connections.
     life: Mutex<CancellationToken>,
@@ -116,6 +123,7 @@ impl NodeProxy {
             node,
             context,
             upstream: Mutex::new(upstream),
+            manner: OnceLock::new(),
             in_flight: AtomicUsize::new(0),
             life: Mutex::new(CancellationToken::new()),
             over: CancellationToken::new(),
@@ -128,6 +136,11 @@ impl NodeProxy {
     /// Where it listens; the same for the whole run.
     pub fn address(&self) -> SocketAddr {
         self.port.address()
+    }
+
+    /// How the node is spoken to, for the whole run. What was said first stands.
+    pub(crate) fn set_manner(&self, manner: Manner) {
+        let _ = self.shared.manner.set(manner);
     }
 
     /// Where attempts are forwarded from now on.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
+use http::header::{HOST, HeaderMap, HeaderValue};
 use http::{Request, Response};
 use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt as _, Full};
@@ -16,7 +17,13 @@ use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+
+use crate::access::{self, AccessError};
+use crate::api::Api;
+use crate::scenario::plan::Access;
+use crate::tls::Tls;
 
 /// How the node broke an exchange off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +34,36 @@ pub(super) enum Broken {
     Reset,
     /// It closed the connection before its answer was whole.
     Cut,
+}
+
+/// How a node is spoken to.
+#[derive(Clone, Default)]
+pub(crate) struct Manner {
+    /// By TLS.
+    pub(crate) tls: Option<Tls>,
+    /// The host that it is to be asked as; what the client called it otherwise.
+    pub(crate) host: Option<HeaderValue>,
+    /// What lets requests in, for each API, in place of what the client sent.
+    lets_in: Vec<(Api, HeaderMap)>,
+}
+
+impl Manner {
+    /// The plain one, with what `access` says to send.
+    pub(crate) fn with(access: &Access) -> Result<Self, AccessError> {
+        let headers = |api| Ok((api, access::headers(access, api)?));
+        let lets_in = Api::ALL.into_iter().map(headers).collect::<Result<_, _>>()?;
+        Ok(Self { tls: None, host: None, lets_in })
+    }
+
+    /// Makes the headers of a request those that the node is to see.
+    pub(super) fn dress(&self, headers: &mut HeaderMap, api: Api) {
+        if let Some(host) = &self.host {
+            headers.insert(HOST, host.clone());
+        }
+        if let Some((_, own)) = self.lets_in.iter().find(|(own, _)| *own == api) {
+            headers.extend(own.clone());
+        }
+    }
 }
 
 /// The connection to the node, kept between requests.
@@ -40,6 +77,7 @@ impl Upstream {
     pub(super) async fn send(
         self: &Arc<Self>,
         address: SocketAddr,
+        tls: Option<&Tls>,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Arriving>, Broken> {
         let mut request = request;
@@ -57,7 +95,7 @@ impl Upstream {
                 },
             }
         }
-        let mut link = Link::connect(address).await?;
+        let mut link = Link::connect(address, tls).await?;
         let response = link.try_send(request).await.map_err(|error| how_it_broke(error.error()))?;
         Ok(self.arriving(link, response))
     }
@@ -72,21 +110,35 @@ impl Upstream {
 struct Link {
     address: SocketAddr,
     sender: SendRequest<Full<Bytes>>,
-    connection: Box<Connection>,
+    connection: Connection,
     /// The connection is over, and not to be polled again; who waits has been told the error.
     over: bool,
 }
 
-type Connection = http1::Connection<TokioIo<TcpStream>, Full<Bytes>>;
+type Connection = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 
 impl Link {
-    async fn connect(address: SocketAddr) -> Result<Self, Broken> {
+    async fn connect(address: SocketAddr, tls: Option<&Tls>) -> Result<Self, Broken> {
         let stream = TcpStream::connect(address).await.map_err(|_| Broken::Unreachable)?;
         stream.set_nodelay(true).map_err(|_| Broken::Unreachable)?;
+        let Some(tls) = tls else { return Self::speak(address, stream).await };
+        match tls.secure(stream).await {
+            Ok(stream) => Self::speak(address, stream).await,
+            Err(error) => {
+                tracing::warn!("no TLS with {address}: {error}");
+                Err(Broken::Unreachable)
+            }
+        }
+    }
+
+    async fn speak(
+        address: SocketAddr,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> Result<Self, Broken> {
         let handshake =
             http1::Builder::new().preserve_header_case(true).handshake(TokioIo::new(stream)).await;
         let (sender, connection) = handshake.map_err(|error| how_it_broke(&error))?;
-        Ok(Self { address, sender, connection: Box::new(connection), over: false })
+        Ok(Self { address, sender, connection: Box::pin(connection), over: false })
     }
 
     /// It can take a request.
@@ -111,7 +163,7 @@ async fn driving<T>(connection: &mut Connection, over: &mut bool, work: impl Fut
         if let Poll::Ready(done) = work.as_mut().poll(cx) {
             return Poll::Ready(done);
         }
-        *over = *over || Pin::new(&mut *connection).poll(cx).is_ready();
+        *over = *over || connection.as_mut().poll(cx).is_ready();
         work.as_mut().poll(cx)
     })
     .await

@@ -27,6 +27,7 @@ pub struct Facts {
 /// A row of `requests.jsonl`; the fields mean what [`super::RequestRow`]'s do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of `RequestRow`")]
+#[expect(clippy::struct_excessive_bools, reason = "a row of a ledger: each is a column of its own")]
 pub struct RequestFact {
     pub id: RequestId,
     /// By its place in the plan.
@@ -47,6 +48,11 @@ pub struct RequestFact {
     /// By its place in the plan.
     pub node: Option<u16>,
     pub attempts: u32,
+    /// Times that the client sent it.
+    pub sends: u32,
+    pub left: bool,
+    /// Whether its hedge won, where it had one.
+    pub hedge_won: Option<bool>,
     pub claimed_attempts: Option<u32>,
     pub content: Content,
     pub marker: bool,
@@ -118,6 +124,9 @@ impl RequestFact {
             right: row.right,
             node,
             attempts: row.attempts,
+            sends: row.sends,
+            left: row.left,
+            hedge_won: row.hedge.map(|hedge| hedge.won),
             claimed_attempts: row.claimed_attempts,
             content: row.content,
             marker: row.marker,

@@ -27,7 +27,7 @@ use crate::clock::Nanos;
 
 pub use facts::{AttemptFact, Facts, RequestFact, read_facts};
 pub use recording::{Recording, start};
-pub use row::{AttemptEnd, AttemptRow, Content, FaultRow, NodeEvent, RequestRow, TimeoutKind};
+pub use row::{AttemptEnd, AttemptRow, Content, FaultRow, Hedge, NodeEvent, RequestRow, TimeoutKind};
 
 /// The ledger of requests.
 pub const REQUESTS_FILE: &str = "requests.jsonl";

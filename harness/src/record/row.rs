@@ -41,6 +41,7 @@ pub enum TimeoutKind {
 
 /// A row of `requests.jsonl`: one request of the load generator, written when it ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a row of a ledger: each is a column of its own")]
 pub struct RequestRow {
     /// Dense from 0, in order of the schedule.
     pub id: RequestId,
@@ -84,6 +85,15 @@ pub struct RequestRow {
     pub node: Option<NodeName>,
     /// Attempts that reached a node until the request ended, by the proxies' ledger.
     pub attempts: u32,
+    /// Times that the client sent it, hedges included; 0 when it never did. Times and content are those of the
+    /// answer that was taken, `sent_ns` that of the first send.
+    pub sends: u32,
+    /// The client left on purpose before its answer was whole.
+    pub left: bool,
+    /// What became of its hedge, where it was sent a second time while the first was still waited for; of
+    /// the last one, where it had several.
+    #[serde(default)]
+    pub hedge: Option<Hedge>,
     /// Tokens of the prompt's texts, by the target's tokenizer.
     pub input_tokens: u32,
     /// Tokens of the answer that the request asked for.
@@ -102,6 +112,18 @@ pub struct RequestRow {
     pub timeout: Option<TimeoutKind>,
     /// What the error said, cut to 200 characters.
     pub error: Option<String>,
+}
+
+/// A second send of a request whose first had not begun to be answered, and how the two ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hedge {
+    /// When it was sent.
+    pub sent_ns: Nanos,
+    /// Its answer began first, and was taken.
+    pub won: bool,
+    /// What became of the send that was not taken: `aborted` where it was cancelled, as the other's answer had
+    /// begun; otherwise how it failed before.
+    pub other: Outcome,
 }
 
 /// How an attempt ended, as the proxy saw it.
@@ -126,6 +148,7 @@ pub enum AttemptEnd {
 
 /// A row of `attempts.jsonl`: one request that reached a node's proxy, written when it ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a row of a ledger: each is a column of its own")]
 pub struct AttemptRow {
     /// Dense and unique in the run.
     pub id: AttemptId,
@@ -155,6 +178,9 @@ pub struct AttemptRow {
     pub after_end: bool,
     /// Verdicts other than pass that touched it.
     pub faults: u32,
+    /// It serves a hedge: the second send of a request whose first was still waited for.
+    #[serde(default)]
+    pub hedge: bool,
 }
 
 /// A row of `faults.jsonl`: one verdict other than pass, or one action on a node.

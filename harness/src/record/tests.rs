@@ -15,8 +15,8 @@ use crate::clock::Clock;
 use crate::fault::NodeState;
 use crate::name::{AttemptId, RequestId};
 use crate::scenario::plan::{
-    Api, Entry, Length, Lengths, Limits, NodeKind, NodePlan, Objective, Phase, Plan, Schedule, Slo, Target,
-    Traffic,
+    Access, Api, ClientPolicy, Entry, Length, Lengths, Limits, NodeKind, NodePlan, Objective, Phase, Plan,
+    Schedule, Slo, Target, Traffic,
 };
 
 const MS: u64 = 1_000_000;
@@ -25,6 +25,7 @@ fn plan() -> Plan {
     let phase = |name: &str, start| Phase {
         name: name.into(),
         warmup: false,
+        load: 1.0,
         start: Nanos::from(Duration::from_secs(start)),
         duration: Duration::from_secs(10),
     };
@@ -37,16 +38,19 @@ fn plan() -> Plan {
             api: Api::OpenaiChat,
             model: "sim".into(),
             entry: Entry::Node("a".into()),
-            key: None,
+            access: Access::default(),
+            http: None,
             tokenizer: crate::scenario::plan::Tokenizer::Words,
         },
         nodes: vec![NodePlan {
             name: "a".into(),
             zone: String::new(),
             kind: NodeKind::Url("http://x".into()),
+            access: Access::default(),
         }],
         traffic: Traffic {
-            schedule: Schedule::Constant(1.0),
+            schedule: Schedule::constant(1.0),
+            spikes: Vec::new(),
             lengths: Lengths { input: Length::Fixed(1), output: Length::Fixed(1) },
             corpus: None,
             stream: true,
@@ -58,6 +62,7 @@ fn plan() -> Plan {
                 idle: limit,
                 total: limit,
             },
+            client: ClientPolicy::default(),
         },
         phases: vec![phase("calm", 0), phase("storm", 10)],
         faults: Vec::new(),
@@ -93,6 +98,9 @@ fn request(id: u64, at_ms: u64, outcome: Outcome) -> RequestRow {
         output_tokens: 5,
         node: Some("a".into()),
         attempts: 1,
+        sends: 1,
+        left: false,
+        hedge: None,
         input_tokens: 9,
         expected_tokens: Some(5),
         content: Content::Whole,
@@ -124,6 +132,7 @@ fn attempt(id: u64, at_ms: u64, probe: bool) -> AttemptRow {
         marker: true,
         after_end: false,
         faults: 0,
+        hedge: false,
     }
 }
 

@@ -3,7 +3,8 @@
 //! `toml`'s own deserializer stops at the first error and keeps only its text. This one, over the
 //! same parsed document, knows the keys that a table may have: it reports every unknown key with the
 //! nearest valid one and reads on, and turns the error that it can't pass into a [`Diagnostic`] that
-//! names the key, the type and an example. It serves [`Placed`](super::place::Placed) values.
+//! names the key, the type and an example. It serves [`Placed`](super::place::Placed) and
+//! [`TextOr`](super::either::TextOr) values.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -17,6 +18,7 @@ use serde::forward_to_deserialize_any;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::Diagnostic;
+use super::either::TEXT_OR_TABLE;
 use super::place::{PLACED, Span};
 use super::schema::Hints;
 use super::suggest::{list, nearest};
@@ -146,10 +148,15 @@ impl<'de> Deserializer<'de> for Node<'de> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, ShapeError> {
-        if name == PLACED {
-            visitor.visit_seq(PlacedParts { node: self, next: 0 })
-        } else {
-            visitor.visit_newtype_struct(self)
+        match (name, self.value) {
+            (PLACED, _) => visitor.visit_seq(PlacedParts { node: self, next: 0 }),
+            (TEXT_OR_TABLE, DeValue::String(text)) => {
+                visitor.visit_borrowed_str(text).map_err(|error: ShapeError| error.at(&self.span))
+            }
+            (TEXT_OR_TABLE, value) if !matches!(value, DeValue::Table(_)) => {
+                Err(self.type_error("a string or a table"))
+            }
+            _ => visitor.visit_newtype_struct(self),
         }
     }
 

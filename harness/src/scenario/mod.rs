@@ -6,6 +6,7 @@
 
 mod de;
 mod diagnostic;
+mod either;
 mod evidence;
 mod place;
 pub mod plan;

@@ -7,13 +7,20 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
+use http::HeaderName;
+use serde::{Serialize, Serializer};
 use squall_report::Metric;
 
 pub use crate::api::Api;
 use crate::clock::Nanos;
 use crate::name::NodeName;
-use crate::traffic::trace;
+
+mod schedule;
+
+pub use schedule::{Arrivals, Crowd, Curve, Process, Schedule, Spike, Step, Think, Users};
+
+/// What is shown of a secret.
+const HIDDEN: &str = "***";
 
 /// A run, ready to be carried out.
 #[derive(Clone, Debug, Serialize)]
@@ -47,6 +54,12 @@ impl Plan {
         self.phases.last().map_or(Nanos::ZERO, Phase::end)
     }
 
+    /// The names of headers whose values are secrets.
+    pub fn secret_headers(&self) -> Vec<HeaderName> {
+        let all = self.nodes.iter().map(|node| &node.access).chain([&self.target.access]);
+        all.flat_map(Access::secret_headers).collect()
+    }
+
     /// The phase that `at` lies in; the last one for whatever comes after.
     pub fn phase_at(&self, at: Nanos) -> usize {
         self.phases.iter().position(|phase| at < phase.end()).unwrap_or(self.phases.len() - 1)
@@ -62,8 +75,10 @@ pub struct Target {
     pub model: String,
     /// How it is reached.
     pub entry: Entry,
-    /// The key to send, where one is needed.
-    pub key: Option<Key>,
+    /// What it takes to be let in.
+    pub access: Access,
+    /// The version of HTTP; by agreement over TLS, 1.1 without, where the scenario gives none.
+    pub http: Option<Http>,
     /// What its tokens are counted by.
     pub tokenizer: Tokenizer,
 }
@@ -116,12 +131,90 @@ impl Encoding {
     }
 }
 
-/// A secret, by the name of the environment variable that holds it. The value is read when it is
-/// used, and written nowhere.
+/// A version of HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Http {
+    /// HTTP/1.1.
+    #[serde(rename = "1.1")]
+    One,
+    /// HTTP/2; without TLS by prior knowledge.
+    #[serde(rename = "2")]
+    Two,
+}
+
+/// What it takes to be let in somewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Access {
+    /// The key to send, where one is needed.
+    pub key: Option<Key>,
+    /// Headers to send, in the order of their names.
+    pub headers: Vec<Header>,
+    /// The authorities whose certificates count, as PEM; those that the system trusts without it.
+    pub ca: Option<PathBuf>,
+}
+
+/// A header to send.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Key {
-    /// The variable's name.
-    pub env: String,
+pub struct Header {
+    /// Its name, in lower case.
+    pub name: String,
+    /// Where its value is.
+    pub value: HeaderSource,
+}
+
+/// Where a header's value is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeaderSource {
+    /// In the scenario.
+    Text(String),
+    /// Elsewhere, since it is a secret.
+    Secret {
+        /// What stands before it, and a blank: `Bearer`.
+        scheme: Option<String>,
+        /// The secret.
+        key: Key,
+    },
+}
+
+/// A secret, by where it is. The value is read when it is used, and written nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Key {
+    /// The environment variable that holds it.
+    Env(String),
+    /// The file that holds it, and nothing else.
+    File(PathBuf),
+    /// Here: it was typed on a command line.
+    Given(Secret),
+}
+
+/// A text that is shown to nobody.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `text`.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// What it is; for whoever sends it.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(HIDDEN)
+    }
 }
 
 /// How the target is reached.
@@ -130,8 +223,9 @@ pub struct Key {
 pub enum Entry {
     /// The built-in router over all nodes.
     Router(RouterPolicy),
-    /// Something that runs already: the base URL, up to and with `/v1`.
-    Url(String),
+    /// Something that runs already: base URLs, up to and with `/v1`; at least one. Each send of a request
+    /// goes to the next of them, from the first on.
+    Url(Vec<String>),
     /// Started for the run.
     Command(Command),
     /// Straight to one node's proxy.
@@ -167,6 +261,8 @@ pub struct NodePlan {
     pub zone: String,
     /// What it is.
     pub kind: NodeKind,
+    /// What its proxy needs to be let in.
+    pub access: Access,
 }
 
 /// What a node is.
@@ -177,7 +273,7 @@ pub enum NodeKind {
     Sim(SimSpec),
     /// Any program.
     Command(Command),
-    /// Something that runs already: its origin (`http://127.0.0.1:8000`).
+    /// Something that runs already: its origin (`http://127.0.0.1:8000`, or with `https`).
     Url(String),
 }
 
@@ -205,6 +301,8 @@ pub struct SimSpec {
 pub struct Traffic {
     /// When requests are sent.
     pub schedule: Schedule,
+    /// What is sent on top of that, in the scenario's order; none for users.
+    pub spikes: Vec<Spike>,
     /// How long prompts and answers are, where neither the schedule nor the corpus says.
     pub lengths: Lengths,
     /// The file that prompts are taken from; where there is none, they are written.
@@ -213,30 +311,59 @@ pub struct Traffic {
     pub stream: bool,
     /// The limits a client keeps.
     pub limits: Limits,
+    /// What a client does about failure, and when it leaves.
+    pub client: ClientPolicy,
 }
 
-/// When requests are sent.
-#[derive(Clone, Debug, Serialize)]
+/// What a client does about failure, and when it leaves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ClientPolicy {
+    /// It sends again what failed.
+    pub retries: Option<Retries>,
+    /// From a send; it sends the request a second time then, if no content has come.
+    pub hedge_after: Option<Duration>,
+    /// From the first send; it leaves then, answered or not.
+    pub leave_after: Option<Duration>,
+    /// It leaves once it has so many events with content.
+    pub leave_at_tokens: Option<u32>,
+}
+
+impl ClientPolicy {
+    /// Some requests may be sent more than once.
+    pub fn sends_again(&self) -> bool {
+        self.retries.is_some() || self.hedge_after.is_some()
+    }
+}
+
+/// How a client sends again what failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Retries {
+    /// Sends of one request at most, the first included; at least two.
+    pub attempts: u32,
+    /// The wait before the second send; each wait after it is twice as long.
+    pub base: Duration,
+    /// No wait is longer.
+    pub max: Duration,
+    /// Waits are drawn from their half up.
+    pub jitter: bool,
+    /// After what.
+    pub on: Vec<RetryOn>,
+    /// Waits as long as `Retry-After` says.
+    pub retry_after: bool,
+}
+
+/// What a client sends a request again for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Schedule {
-    /// The times and lengths of a recorded trace, this many times as fast.
-    Trace {
-        /// The trace, its path relative to the working directory or absolute.
-        trace: trace::Source,
-        /// 2 is twice as fast.
-        speed: f64,
-    },
-    /// Evenly spaced, requests a second.
-    Constant(f64),
-    /// A Poisson process, requests a second.
-    Poisson(f64),
-    /// Closed loop: users who each wait for their answer, on goose.
-    Users {
-        /// How many.
-        count: u32,
-        /// From an answer to the next request.
-        think: Duration,
-    },
+pub enum RetryOn {
+    /// This HTTP status.
+    Status(u16),
+    /// No connection came about.
+    Connect,
+    /// The connection broke before any content.
+    Broken,
+    /// No content came in time.
+    Timeout,
 }
 
 /// How long prompts and answers are.
@@ -287,6 +414,8 @@ pub struct Phase {
     pub name: String,
     /// No SLO counts it.
     pub warmup: bool,
+    /// Multiplies the rate of [`Schedule::Arrivals`] while it lasts; 1 leaves it as it is.
+    pub load: f64,
     /// When it begins.
     pub start: Nanos,
     /// How long it lasts.

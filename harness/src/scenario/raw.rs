@@ -5,16 +5,22 @@
 //! examples are what a mistake's message offers, so each has one.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor, value::SeqAccessDeserializer};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::json;
 
 use super::place::Placed;
-use super::units::{DURATION_PATTERN, RATE_PATTERN};
+use super::units::{CLOCK_PATTERN, DURATION_PATTERN, RATE_PATTERN, THINK_PATTERN};
+
+mod schedule;
+
+pub(super) use schedule::{Arrivals, Bursts, Daily, Rate, RateStep, Spike, UserStep, Users};
 
 /// A Squall scenario: what is loaded, what is broken, and what must hold. Paths in it are relative
 /// to the file.
@@ -58,7 +64,7 @@ pub(super) struct Scenario {
 /// What the load is sent to: exactly one of `router`, `url`, `command` and `node`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "[target]", extend("oneOf" = [{"required": ["router"]}, {"required": ["url"]}, {"required": ["command"]}, {"required": ["node"]}], "dependencies" = {"command": ["ready"], "ready": ["command"], "ready_within": ["command"]}))]
+#[schemars(title = "[target]", extend("oneOf" = [{"required": ["router"]}, {"required": ["url"]}, {"required": ["command"]}, {"required": ["node"]}], "dependencies" = {"command": ["ready"], "ready": ["command"], "ready_within": ["command"], "also": ["url"]}))]
 pub(super) struct Target {
     /// The API it speaks; `openai-chat` when it is left out.
     #[schemars(example = "openai-chat", extend("enum" = crate::api::Api::ALL.map(crate::api::Api::name)))]
@@ -72,6 +78,10 @@ pub(super) struct Target {
     /// Something that runs already: its base URL, up to and with `/v1`.
     #[schemars(example = "http://127.0.0.1:4000/v1")]
     pub(super) url: Option<Placed<String>>,
+    /// With `url`: more base URLs. A client that sends a request again sends it to the next of them.
+    #[schemars(example = ["http://127.0.0.1:4001/v1"])]
+    #[serde(default)]
+    pub(super) also: Vec<Placed<String>>,
     /// A program started for the run, and its arguments. `{port}` is a free port, `{dir}` the
     /// scenario's folder, `{node.a}` the proxied URL of node `a`. Needs `ready`.
     #[schemars(example = ["litellm", "--config", "{dir}/litellm.yaml", "--port", "{port}"])]
@@ -85,9 +95,21 @@ pub(super) struct Target {
     /// Straight to one node's proxy, by the node's name.
     #[schemars(example = &"a")]
     pub(super) node: Option<Placed<String>>,
-    /// The API key, by the environment variable that holds it.
+    /// The API key, by the environment variable or the file that holds it.
     #[schemars(example = json!({"env": "OPENAI_API_KEY"}))]
-    pub(super) key: Option<Key>,
+    pub(super) key: Option<Placed<Key>>,
+    /// Headers to send with each request: texts, or secrets as `key` has them.
+    #[schemars(example = json!({"x-team": "sre", "x-tenant": {"env": "TENANT"}}))]
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, Placed<TextOrKey>>,
+    /// With `https`: a PEM file with the certificates of the authorities to trust, in place of the
+    /// system's.
+    #[schemars(example = &"certificates/ca.pem")]
+    pub(super) ca: Option<Placed<String>>,
+    /// The version of HTTP. When it is left out: 1.1, or what the server prefers of both over TLS.
+    /// `2` without TLS is spoken by prior knowledge (h2c), with a `url` or a `command`.
+    #[schemars(example = &"2", extend("enum" = ["1.1", "2"]))]
+    pub(super) http: Option<Placed<String>>,
     /// What its tokens are counted by: `o200k_base`, `cl100k_base`, `p50k_base` or `r50k_base` of
     /// tiktoken, or `words` (a word, a number and a mark are a token each, as simulated nodes count). When
     /// it is left out: that of the model where tiktoken knows its name, `words` where all nodes are
@@ -96,14 +118,34 @@ pub(super) struct Target {
     pub(super) tokenizer: Option<Placed<String>>,
 }
 
-/// A secret, by the environment variable that holds it. Its value is written nowhere.
+/// A secret, by the environment variable or the file that holds it: exactly one of `env` and `file`. Its value
+/// is written nowhere.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "key")]
+#[schemars(title = "key", extend("oneOf" = [{"required": ["env"]}, {"required": ["file"]}]))]
 pub(super) struct Key {
     /// The variable's name.
     #[schemars(example = &"OPENAI_API_KEY")]
-    pub(super) env: Placed<String>,
+    pub(super) env: Option<Placed<String>>,
+    /// The file; white space around the secret does not count.
+    #[schemars(example = &"/run/secrets/openai")]
+    pub(super) file: Option<Placed<String>>,
+}
+
+/// A header's value that is a secret: exactly one of `env` and `file`. Its value is written nowhere.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "a header's value", extend("oneOf" = [{"required": ["env"]}, {"required": ["file"]}]))]
+pub(super) struct HeaderKey {
+    /// The variable's name.
+    #[schemars(example = &"TENANT")]
+    pub(super) env: Option<Placed<String>>,
+    /// The file; white space around the secret does not count.
+    #[schemars(example = &"/run/secrets/tenant")]
+    pub(super) file: Option<Placed<String>>,
+    /// What stands before the secret, and a blank between.
+    #[schemars(example = &"Bearer")]
+    pub(super) scheme: Option<Placed<String>>,
 }
 
 /// The built-in router.
@@ -145,9 +187,17 @@ pub(super) struct Node {
     /// Something that runs already: its origin, without a path.
     #[schemars(example = "http://127.0.0.1:8000")]
     pub(super) url: Option<Placed<String>>,
-    /// Not supported in this version.
+    /// With `url` or `command`: the API key that its proxy sends, in place of the client's.
     #[schemars(example = json!({"env": "NODE_API_KEY"}))]
     pub(super) key: Option<Placed<Key>>,
+    /// With `url` or `command`: headers that its proxy sends, in place of the client's of the same name.
+    #[schemars(example = json!({"x-tenant": {"env": "TENANT"}}))]
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, Placed<TextOrKey>>,
+    /// With an `https` `url`: a PEM file with the certificates of the authorities to trust, in place of the
+    /// system's.
+    #[schemars(example = &"certificates/ca.pem")]
+    pub(super) ca: Option<Placed<String>>,
 }
 
 /// How a simulated node behaves.
@@ -193,7 +243,11 @@ pub(super) struct Traffic {
     /// Closed loop: users who each wait for their answer before they ask again.
     #[schemars(example = json!({"count": 20, "think": "1s"}))]
     pub(super) users: Option<Placed<Users>>,
-    /// With `arrivals` or `users`: what is asked, and how long prompts and answers are.
+    /// With `trace` or `arrivals`: what comes on top, each spike once. Spikes are Poisson, and leave what
+    /// they are laid on as it is.
+    #[schemars(example = json!([{"at": "30s", "for": "5s", "rate": "200/s"}]))]
+    pub(super) spikes: Option<Placed<Vec<Placed<Spike>>>>,
+    /// With `arrivals`, `users` or `spikes`: what is asked, and how long prompts and answers are.
     #[schemars(example = json!({"input": "lognormal(600, 400)", "output": 200}))]
     pub(super) prompts: Option<Placed<Prompts>>,
     /// Ask for streams; `true` when it is left out, except for embeddings, which are none.
@@ -202,6 +256,77 @@ pub(super) struct Traffic {
     /// The limits a client keeps.
     #[schemars(example = json!({"in_flight": 2000, "first_token": "5s"}))]
     pub(super) limits: Option<Limits>,
+    /// What a client does about failure, and when it leaves; nothing, and never, when it is left out.
+    #[schemars(example = json!({"retries": {"attempts": 3}}))]
+    pub(super) client: Option<Client>,
+}
+
+/// What a client does about failure, and when it leaves.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "client")]
+pub(super) struct Client {
+    /// Send again what failed before any content had come.
+    #[schemars(example = json!({"attempts": 3, "base": "500ms", "max": "8s"}))]
+    pub(super) retries: Option<Placed<Retries>>,
+    /// Send a second time what has not begun to be answered, and take the answer that begins first.
+    #[schemars(example = json!({"after": "400ms"}))]
+    pub(super) hedge: Option<Placed<Hedge>>,
+    /// Leave on purpose, as a reader who has seen enough; that is no failure of the service.
+    #[schemars(example = json!({"after": "10s"}))]
+    pub(super) leave: Option<Placed<Leave>>,
+}
+
+/// How a client sends again what failed.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "retries")]
+pub(super) struct Retries {
+    /// Sends of one request at most, the first included.
+    #[schemars(example = 3)]
+    pub(super) attempts: Placed<u32>,
+    /// The wait before the second send, doubled before each after it; `500ms` when it is left out.
+    #[schemars(example = &"500ms")]
+    pub(super) base: Option<Placed<DurationText>>,
+    /// The longest wait; `8s` when it is left out.
+    #[schemars(example = &"8s")]
+    pub(super) max: Option<Placed<DurationText>>,
+    /// Draw each wait from its half up, so that clients do not come back all at once; `true` when it is left out.
+    #[schemars(example = false)]
+    #[serde(default = "yes")]
+    pub(super) jitter: bool,
+    /// After what: HTTP statuses, `connect` (no connection), `broken` (before any content), `timeout`. When it is
+    /// left out, what the SDKs of providers have: 408, 409, 429, 500, 502, 503, 504 and the three words.
+    #[schemars(example = json!([429, 503, "connect"]))]
+    pub(super) on: Option<Vec<Placed<NumberOrText>>>,
+    /// Wait as long as `Retry-After` says, up to a minute; `true` when it is left out.
+    #[schemars(example = false)]
+    #[serde(default = "yes")]
+    pub(super) retry_after: bool,
+}
+
+/// When a client sends a request a second time while it waits for the first: to the next of the target's URLs,
+/// where it has several. The answer whose content begins first is taken, the other send is cancelled.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "hedge")]
+pub(super) struct Hedge {
+    /// From a send, if no content has come by then; the p95 of the time to first token is usual.
+    #[schemars(example = &"400ms")]
+    pub(super) after: Placed<DurationText>,
+}
+
+/// When a client leaves on purpose: after a time, or with so many tokens, whichever is first.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "leave")]
+pub(super) struct Leave {
+    /// From the first send.
+    #[schemars(example = &"10s")]
+    pub(super) after: Option<Placed<DurationText>>,
+    /// Events with content.
+    #[schemars(example = 20)]
+    pub(super) tokens: Option<Placed<u32>>,
 }
 
 /// A recorded trace.
@@ -252,35 +377,6 @@ pub(super) enum BadRows {
     Refuse,
     /// It is left out and counted.
     Skip,
-}
-
-/// Arrivals at a rate: exactly one of `poisson` and `constant`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(title = "arrivals", extend("oneOf" = [{"required": ["poisson"]}, {"required": ["constant"]}]))]
-pub(super) struct Arrivals {
-    /// Random and independent, as the requests of many users are.
-    #[schemars(example = "40/s")]
-    pub(super) poisson: Option<Placed<RateText>>,
-    /// Evenly spaced.
-    #[schemars(example = "40/s")]
-    pub(super) constant: Option<Placed<RateText>>,
-}
-
-/// Users who each wait for their answer.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(title = "users")]
-pub(super) struct Users {
-    /// How many.
-    #[schemars(example = 20)]
-    pub(super) count: Placed<u32>,
-    /// From an answer to the next request; `0s` when it is left out.
-    #[schemars(example = &"1s")]
-    pub(super) think: Option<Placed<DurationText>>,
-    /// Requests of one conversation. This version knows only 1.
-    #[schemars(example = 1)]
-    pub(super) turns: Option<Placed<u32>>,
 }
 
 /// What is asked: conversations of a corpus, or texts that are written. Lengths are in tokens: a number, or
@@ -342,6 +438,10 @@ pub(super) struct Phase {
     #[schemars(example = true)]
     #[serde(default)]
     pub(super) warmup: bool,
+    /// With `arrivals`: how many times the rate while it lasts; 1 when it is left out, 0 is silence.
+    /// Spikes stay as they are.
+    #[schemars(example = 2.0)]
+    pub(super) load: Option<Placed<f64>>,
     /// What is broken while it lasts.
     #[schemars(example = json!([{"plugin": "node-kill", "nodes": ["a"], "at": "2s"}]))]
     #[serde(default)]
@@ -501,6 +601,12 @@ text!(
     /// A rate: `40/s`.
     RateText, { "type": "string", "pattern": RATE_PATTERN });
 text!(
+    /// A time of day: `14:30`.
+    ClockText, { "type": "string", "pattern": CLOCK_PATTERN });
+text!(
+    /// A time to think: `2s`, `exponential(2s)`.
+    ThinkText, { "type": "string", "pattern": THINK_PATTERN });
+text!(
     /// A plugin: a built-in's name, or a path.
     PluginText, { "type": "string", "anyOf": [{ "enum": crate::fault::built_in_names() }, { "pattern": "\\.wasm$|/" }] });
 
@@ -548,6 +654,45 @@ impl JsonSchema for NumberOrText {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": ["number", "string"] })
+    }
+}
+
+/// A text, or a secret by where it is.
+#[derive(Debug)]
+pub(super) enum TextOrKey {
+    Text(String),
+    Key(HeaderKey),
+}
+
+impl<'de> Deserialize<'de> for TextOrKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Kinds;
+        impl<'de> Visitor<'de> for Kinds {
+            type Value = TextOrKey;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string, or a table with `env` or `file`")
+            }
+            fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+                Ok(TextOrKey::Text(value.into()))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, key: A) -> Result<Self::Value, A::Error> {
+                HeaderKey::deserialize(MapAccessDeserializer::new(key)).map(TextOrKey::Key)
+            }
+        }
+        deserializer.deserialize_any(Kinds)
+    }
+}
+
+impl JsonSchema for TextOrKey {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "TextOrKey".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let key = generator.subschema_for::<HeaderKey>();
+        json_schema!({ "anyOf": [{ "type": "string" }, key] })
     }
 }
 

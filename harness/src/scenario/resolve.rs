@@ -4,9 +4,12 @@
 //! the rest is read, so that one look shows all mistakes. Invariant: a plan leaves this file only
 //! when nothing was written down, so no stand-in is ever run.
 
+mod access;
+mod client;
 mod faults;
 mod fleet;
 mod objectives;
+mod schedule;
 mod traffic;
 
 use std::fmt::Display;
@@ -35,8 +38,10 @@ pub(super) fn plan(raw: &raw::Scenario, path: &Path, seed: Option<u64>) -> Resul
     let name = resolver.text("the scenario's `name`", &raw.name);
     let nodes = resolver.nodes(&raw.node);
     let target = resolver.target(&raw.target, &nodes);
-    let traffic = resolver.traffic(&raw.traffic, target.api);
-    let phases = resolver.phases(&raw.phase);
+    let mut phases = resolver.phases(&raw.phase);
+    resolver.loads(&raw.phase, &raw.traffic, &mut phases);
+    let end = phases.last().map_or(Nanos::ZERO, Phase::end);
+    let traffic = resolver.traffic(&raw.traffic, target.api, end);
     let faults = resolver.faults(&raw.phase, &phases, &nodes);
     let slos = resolver.slos(&raw.slo, &phases);
     let failover = raw.failover.as_ref().map(|bounds| resolver.failover(bounds));
@@ -266,7 +271,7 @@ impl Resolver {
         for phase in raw {
             let name = self.text("a phase's `name`", &phase.name);
             let duration = self.duration("duration", &phase.duration, Zero::Refused);
-            let resolved = Phase { name, warmup: phase.warmup, start, duration };
+            let resolved = Phase { name, warmup: phase.warmup, load: 1.0, start, duration };
             start = resolved.end();
             if start > Nanos::from(LONGEST) {
                 self.mistake(

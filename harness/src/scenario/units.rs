@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use squall_report::Metric;
 
-use super::plan::{Length, Objective};
+use super::plan::{Length, Objective, Think};
 use super::raw::NumberOrText;
 use super::suggest::{list, nearest};
 use crate::traffic::MAX_TOKENS;
 
 pub(super) const DURATION_PATTERN: &str = r"^\s*([0-9]+(\.[0-9]+)?\s*(ns|nsec|us|usec|ms|msec|s|sec|seconds?|m|min|minutes?|h|hr|hrs|hours?|d|days?)\s*)+$";
 pub(super) const RATE_PATTERN: &str = r"^\s*[0-9]+(\.[0-9]+)?\s*/\s*(s|m|h)\s*$";
+pub(super) const CLOCK_PATTERN: &str = r"^\s*([01]?[0-9]|2[0-3]):[0-5][0-9]\s*$";
+pub(super) const THINK_PATTERN: &str = r"^\s*([0-9]|exponential\s*\(|uniform\s*\(|lognormal\s*\()";
 
 /// The units of a duration. No months and years: `1M` beside `1m` is a trap, and nobody tests that long.
 const UNITS: [&str; 22] = [
@@ -85,10 +87,21 @@ fn is_spans(mut text: &str) -> bool {
     true
 }
 
-/// `40/s`, in requests a second.
+/// `40/s`, in requests a second; more than 0.
 pub(super) fn rate(text: &str) -> Result<f64, Wrong> {
-    let wrong =
-        |label: &str| Wrong::new(label).help("write it as `\"40/s\"`, or by the minute as `\"90/m\"`");
+    match rate_or_silence(text)? {
+        rate if rate > 0.0 => Ok(rate),
+        _ => Err(wrong_rate("a rate must be more than 0")),
+    }
+}
+
+fn wrong_rate(label: &str) -> Wrong {
+    Wrong::new(label).help("write it as `\"40/s\"`, or by the minute as `\"90/m\"`")
+}
+
+/// `40/s` or `0/s`, in requests a second.
+pub(super) fn rate_or_silence(text: &str) -> Result<f64, Wrong> {
+    let wrong = wrong_rate;
     let Some((number, unit)) = text.split_once('/') else {
         let label = if decimal(text).is_some() { "the unit is missing" } else { "expected a rate" };
         return Err(wrong(label));
@@ -101,13 +114,50 @@ pub(super) fn rate(text: &str) -> Result<f64, Wrong> {
     };
     let number = decimal(number).ok_or_else(|| wrong("expected a number before the `/`"))?;
     let rate = number / seconds;
-    if rate <= 0.0 {
-        return Err(wrong("a rate must be more than 0"));
-    }
     if rate > FASTEST {
         return Err(wrong("no more than 1000000/s"));
     }
     Ok(rate)
+}
+
+/// `14:30`, since midnight.
+pub(super) fn time_of_day(text: &str) -> Result<Duration, Wrong> {
+    let wrong = || Wrong::new("expected a time of day").help("write it as `\"14:30\"`, from 00:00 to 23:59");
+    let (hours, minutes) = text.trim().split_once(':').ok_or_else(wrong)?;
+    let number = |part: &str, longest: usize| {
+        let digits = (1..=longest).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| part.parse::<u64>().ok()).flatten()
+    };
+    match (number(hours, 2), number(minutes, 2)) {
+        (Some(hours @ 0..24), Some(minute @ 0..60)) if minutes.len() == 2 => {
+            Ok(Duration::from_mins(60 * hours + minute))
+        }
+        _ => Err(wrong()),
+    }
+}
+
+/// `2s`, `exponential(2s)`, `uniform(1s, 5s)` or `lognormal(3s, 2s)`.
+pub(super) fn think(text: &str) -> Result<Think, Wrong> {
+    const HELP: &str = "write `\"2s\"`, `\"exponential(2s)\"` with its mean, `\"uniform(1s, 5s)\"`, or \
+                        `\"lognormal(3s, 2s)\"` with mean and standard deviation";
+    let Some((name, rest)) = text.trim().split_once('(') else {
+        return duration(text).map(Think::Fixed);
+    };
+    let name = name.trim();
+    let Some(inside) = rest.strip_suffix(')') else {
+        return Err(Wrong::new("the closing bracket is missing").help(HELP));
+    };
+    let parts: Vec<Duration> = inside.split(',').map(duration).collect::<Result<_, _>>()?;
+    match (name, parts.as_slice()) {
+        ("exponential", &[mean]) => Ok(Think::Exponential(mean)),
+        ("uniform", &[least, most]) if least <= most => Ok(Think::Uniform { least, most }),
+        ("uniform", [_, _]) => Err(Wrong::new("the shortest comes first").help(HELP)),
+        ("lognormal", &[mean, sd]) if !mean.is_zero() => Ok(Think::Lognormal { mean, sd }),
+        ("lognormal", [_, _]) => Err(Wrong::new("the mean must be more than 0").help(HELP)),
+        ("exponential", _) => Err(Wrong::new("expected one duration in the brackets").help(HELP)),
+        ("uniform" | "lognormal", _) => Err(Wrong::new("expected two durations in the brackets").help(HELP)),
+        _ => Err(Wrong::new(format!("`{name}` is not a distribution that is known here")).help(HELP)),
+    }
 }
 
 /// Digits, with or without a fraction: no sign, no exponent, no `inf`.
@@ -315,6 +365,39 @@ mod tests {
     }
 
     #[test]
+    fn silence_is_a_rate_only_where_it_may_be() {
+        assert_eq!(rate_or_silence("0/s"), Ok(0.0));
+        assert_eq!(rate("0/s").map_err(|wrong| wrong.label), Err("a rate must be more than 0".into()));
+    }
+
+    #[test]
+    fn times_of_day_are_clocks() {
+        assert_eq!(time_of_day("14:30"), Ok(Duration::from_mins(870)));
+        assert_eq!(time_of_day(" 8:05 "), Ok(Duration::from_mins(485)));
+        for bad in ["", "14", "14:3", "24:00", "12:60", "-1:00", "+1:00", "14h", "014:00", "14:30:00"] {
+            assert!(time_of_day(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn thinking_is_a_duration_or_a_distribution() {
+        let seconds = Duration::from_secs;
+        assert_eq!(think("2s"), Ok(Think::Fixed(seconds(2))));
+        assert_eq!(think("exponential(2s)"), Ok(Think::Exponential(seconds(2))));
+        assert_eq!(think("uniform(1s, 5s)"), Ok(Think::Uniform { least: seconds(1), most: seconds(5) }));
+        assert_eq!(think("lognormal(3s, 2s)"), Ok(Think::Lognormal { mean: seconds(3), sd: seconds(2) }));
+        let label = |text: &str| think(text).map_err(|wrong| wrong.label).expect_err(text);
+        assert_eq!(label("2"), "the unit is missing");
+        assert_eq!(label("uniform(5s, 1s)"), "the shortest comes first");
+        assert_eq!(label("uniform(5s)"), "expected two durations in the brackets");
+        assert_eq!(label("exponential(1s, 2s)"), "expected one duration in the brackets");
+        assert_eq!(label("lognormal(0s, 2s)"), "the mean must be more than 0");
+        assert_eq!(label("normal(1s, 2s)"), "`normal` is not a distribution that is known here");
+        assert_eq!(label("uniform(1s, 5s"), "the closing bracket is missing");
+        assert_eq!(label("uniform(1, 5s)"), "the unit is missing");
+    }
+
+    #[test]
     fn shares_are_exact() {
         let text = |text: &str| share(&NumberOrText::Text(text.into()));
         assert_eq!(text("99.9%"), Ok(0.999));
@@ -381,9 +464,23 @@ mod tests {
         }
 
         #[test]
+        fn what_a_clock_or_a_thinker_takes_its_pattern_matches(
+            clock in "[0-9]{0,3}:[0-9]{0,3} {0,1}",
+            thinker in r" {0,1}(exponential|uniform|lognormal|) {0,1}\(?[0-2]?(s|ms)?(, 3s)?\)?",
+        ) {
+            if time_of_day(&clock).is_ok() {
+                prop_assert!(matches(CLOCK_PATTERN, &clock));
+            }
+            if think(&thinker).is_ok() {
+                prop_assert!(matches(THINK_PATTERN, &thinker));
+            }
+        }
+
+        #[test]
         fn no_text_is_a_panic(text in ".*") {
             let value = NumberOrText::Text(text.clone());
             let _ = (duration(&text), rate(&text), objective(&text), share(&value), length(&value));
+            let _ = (time_of_day(&text), think(&text));
         }
     }
 }

@@ -7,17 +7,19 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution as _, Exp1};
-
 use super::TrafficError;
 use super::conversation::Prompt;
-use super::draw::{Purpose, stream};
-use super::prompt::{Prompts, Shape};
-use super::trace::{self, BLOCK_TOKENS, Row, Rows, Skipped};
+use super::prompt::{Prompts, read_request};
+use super::rescaled::Rescaled;
+use super::spikes::Spikes;
+use super::trace::{self, Row, Rows, Skipped};
+use super::users;
 use crate::clock::Nanos;
 use crate::name::RequestId;
 use crate::scenario::plan::{Plan, Schedule};
+
+/// A second, in nanoseconds.
+const SECOND: u64 = 1_000_000_000;
 
 /// A request that the schedule wants sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,25 +72,10 @@ impl Iterator for Arrivals {
         self.next += 1;
         let made = match &slot.row {
             None => self.prompts.draw(id),
-            Some(row) => ask(&self.prompts, id, row),
+            Some(row) => self.prompts.of_row(id, row, self.times.trace()),
         };
         Some(made.map(|(prompt, output_tokens)| Arrival { id, at: slot.at, prompt, output_tokens }))
     }
-}
-
-/// The prompt and the tokens of the answer that a row says; what it does not say is drawn.
-fn ask(prompts: &Prompts, id: RequestId, row: &Row) -> Result<(Prompt, u32), TrafficError> {
-    let drawn = prompts.lengths(id);
-    let tokens = row.input_tokens.unwrap_or(drawn.0);
-    let shape = Shape { tokens, blocks: &row.hash_ids, block_tokens: BLOCK_TOKENS };
-    Ok((prompts.shaped(id, shape)?, row.output_tokens.unwrap_or(drawn.1)))
-}
-
-/// A row that no prompt may take the place of.
-fn as_it_is(path: &Path, line: u64) -> TrafficError {
-    let problem = "a request as it is, which this version reads and converts but can't send; \
-                   give `input_tokens` instead of `body`";
-    TrafficError::Row { path: path.to_owned(), line, problem: problem.into() }
 }
 
 /// How the counts of a [`Survey`] were found.
@@ -96,9 +83,11 @@ fn as_it_is(path: &Path, line: u64) -> TrafficError {
 pub enum Basis {
     /// Counted: the run will have exactly these.
     Exact,
-    /// Closed-loop users send when they have their answer: how many requests that makes is not known
-    /// beforehand, and the counts are zero.
-    ClosedLoop,
+    /// Closed-loop users send when they have their answer: they will send no more than this, which is
+    /// what they would send if every answer took no time (where the time to think is drawn: on average).
+    AtMost,
+    /// Closed-loop users who do not think: only the answers hold them back, and the counts are zero.
+    Unknown,
 }
 
 /// What a run will send.
@@ -106,6 +95,8 @@ pub enum Basis {
 pub struct Survey {
     /// Arrivals in each phase, in the plan's order.
     pub per_phase: Vec<u64>,
+    /// The most arrivals in any one second of each phase (seconds of the run); zero for users.
+    pub busiest: Vec<u64>,
     /// How they were found.
     pub basis: Basis,
     /// Bad rows of the trace that are left out, of those that the run will read.
@@ -124,21 +115,34 @@ impl Survey {
 pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
     Prompts::of(plan)?;
     let mut per_phase = vec![0; plan.phases.len()];
-    let mut times = match Times::of(plan) {
-        Ok(times) => times,
-        Err(TrafficError::ClosedLoop) => {
-            return Ok(Survey { per_phase, basis: Basis::ClosedLoop, skipped: Skipped::default() });
-        }
-        Err(error) => return Err(error),
-    };
-    for slot in times.by_ref().take(usize::try_from(most(plan)).unwrap_or(usize::MAX)) {
-        per_phase[plan.phase_at(slot?.at)] += 1;
+    let mut busiest = per_phase.clone();
+    if let Schedule::Users(users) = &plan.traffic.schedule {
+        let (per_phase, basis) = match users::ceiling(users, plan) {
+            Some(ceiling) => {
+                (ceiling.into_iter().map(|phase| phase.min(most(plan))).collect(), Basis::AtMost)
+            }
+            None => (per_phase, Basis::Unknown),
+        };
+        let skipped = Skipped::default();
+        return Ok(Survey { per_phase, busiest, basis, skipped });
     }
-    let skipped = match &times.source {
+    let (mut second, mut in_second) = ((0, 0), 0);
+    let mut times = Times::of(plan)?;
+    for slot in times.by_ref().take(usize::try_from(most(plan)).unwrap_or(usize::MAX)) {
+        let at = slot?.at;
+        let phase = plan.phase_at(at);
+        per_phase[phase] += 1;
+        if second != (phase, at.0 / SECOND) {
+            (second, in_second) = ((phase, at.0 / SECOND), 0);
+        }
+        in_second += 1;
+        busiest[phase] = busiest[phase].max(in_second);
+    }
+    let skipped = match &times.base {
         Source::Trace { rows, .. } => rows.skipped().clone(),
-        _ => Skipped::default(),
+        Source::Rate(_) => Skipped::default(),
     };
-    Ok(Survey { per_phase, basis: Basis::Exact, skipped })
+    Ok(Survey { per_phase, busiest, basis: Basis::Exact, skipped })
 }
 
 /// A place in the schedule, before it has a prompt.
@@ -149,74 +153,74 @@ struct Slot {
     row: Option<Box<Row>>,
 }
 
-/// The times of a schedule until the run's end.
+/// The times of a schedule until the run's end, with what is sent on top.
 #[derive(Debug)]
 struct Times {
     end: Nanos,
-    source: Source,
+    base: Source,
+    /// The next of the base, which a spike may come before; none when it has no more.
+    ahead: Option<Slot>,
+    spikes: Spikes,
     over: bool,
 }
 
 #[derive(Debug)]
 enum Source {
     Trace { rows: Box<Rows>, path: PathBuf, speed: f64, last: Nanos },
-    Constant { gap_ns: f64, index: u64 },
-    Poisson { gap_ns: f64, at_ns: f64, random: Box<ChaCha8Rng> },
+    Rate(Box<Rescaled>),
 }
 
 impl Times {
     fn of(plan: &Plan) -> Result<Self, TrafficError> {
-        let source = match &plan.traffic.schedule {
+        let base = match &plan.traffic.schedule {
             Schedule::Trace { trace, speed } => Source::Trace {
                 rows: Box::new(trace::open(trace, plan.seed)?),
                 path: trace.path.clone(),
                 speed: *speed,
                 last: Nanos::ZERO,
             },
-            Schedule::Constant(rate) => Source::Constant { gap_ns: 1e9 / rate, index: 0 },
-            Schedule::Poisson(rate) => Source::Poisson {
-                gap_ns: 1e9 / rate,
-                at_ns: 0.0,
-                random: Box::new(stream(plan.seed, Purpose::Arrivals, 0)),
-            },
-            Schedule::Users { .. } => return Err(TrafficError::ClosedLoop),
+            Schedule::Arrivals(arrivals) => Source::Rate(Box::new(Rescaled::of(arrivals, plan)?)),
+            Schedule::Users(_) => return Err(TrafficError::ClosedLoop),
         };
-        Ok(Self { end: plan.end(), source, over: false })
+        let (end, spikes) = (plan.end(), Spikes::of(plan));
+        Ok(Self { end, base, ahead: None, spikes, over: false })
     }
 
-    /// The next place in the schedule, whether or not the run has ended by then.
-    fn advance(&mut self) -> Result<Slot, TrafficError> {
-        match &mut self.source {
+    /// The trace's path, for errors; empty where there is none.
+    fn trace(&self) -> &Path {
+        match &self.base {
+            Source::Trace { path, .. } => path,
+            Source::Rate(_) => Path::new(""),
+        }
+    }
+
+    /// The next place in the base, if it is before the run's end.
+    fn advance(&mut self) -> Result<Option<Slot>, TrafficError> {
+        let slot = match &mut self.base {
             Source::Trace { rows, path, speed, last } => match rows.next() {
                 Some(row) => {
                     let row = row?;
-                    if row.request.is_some() {
-                        return Err(as_it_is(path, row.line));
+                    if let Some(request) = &row.request {
+                        // So that a survey finds what can't be asked.
+                        read_request(request, &row, path)?;
                     }
                     let Some(at) = row.at else { return Err(TrafficError::NoTimes { path: path.clone() }) };
                     *last = Nanos((at.0 as f64 / *speed) as u64);
-                    Ok(Slot { at: *last, row: Some(Box::new(row)) })
+                    Some(Slot { at: *last, row: Some(Box::new(row)) })
                 }
-                None if rows.is_empty() => Err(TrafficError::Empty { path: path.clone() }),
-                None => Err(TrafficError::Short {
-                    path: path.clone(),
-                    covers: last.since(Nanos::ZERO),
-                    needed: Duration::from_nanos(self.end.0),
-                    speed: *speed,
-                }),
+                None if rows.is_empty() => return Err(TrafficError::Empty { path: path.clone() }),
+                None => {
+                    return Err(TrafficError::Short {
+                        path: path.clone(),
+                        covers: last.since(Nanos::ZERO),
+                        needed: Duration::from_nanos(self.end.0),
+                        speed: *speed,
+                    });
+                }
             },
-            Source::Constant { gap_ns, index } => {
-                // From the index, not by adding up: no rounding error grows with the run.
-                let at = Nanos((*index as f64 * *gap_ns) as u64);
-                *index += 1;
-                Ok(Slot { at, row: None })
-            }
-            Source::Poisson { gap_ns, at_ns, random } => {
-                let gap: f64 = Exp1.sample(random);
-                *at_ns += gap * *gap_ns;
-                Ok(Slot { at: Nanos(*at_ns as u64), row: None })
-            }
-        }
+            Source::Rate(times) => times.next().map(|at| Slot { at, row: None }),
+        };
+        Ok(slot.filter(|slot| slot.at < self.end))
     }
 }
 
@@ -224,17 +228,23 @@ impl Iterator for Times {
     type Item = Result<Slot, TrafficError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.over {
-            return None;
+        if self.ahead.is_none() && !self.over {
+            match self.advance() {
+                Ok(slot) => (self.over, self.ahead) = (slot.is_none(), slot),
+                Err(error) => {
+                    self.over = true;
+                    self.spikes = Spikes::none();
+                    return Some(Err(error));
+                }
+            }
         }
-        let slot = self.advance();
-        self.over = slot.as_ref().map_or(true, |slot| slot.at >= self.end);
-        match slot {
-            Ok(slot) if slot.at >= self.end => None,
-            slot => Some(slot),
+        let limit = self.ahead.as_ref().map_or(self.end, |slot| slot.at);
+        if let Some(at) = self.spikes.next_before(limit) {
+            return Some(Ok(Slot { at, row: None }));
         }
+        self.ahead.take().map(Ok)
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

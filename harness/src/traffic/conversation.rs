@@ -133,6 +133,16 @@ impl Conversation {
         &mut self.messages[self.question].text
     }
 
+    /// Ends the question with the request's tag, which makes it unique.
+    pub fn sign(&mut self, tag: &str) {
+        let question = self.question_mut();
+        question.truncate(question.trim_end().len());
+        if !question.is_empty() {
+            question.push_str("\n\n");
+        }
+        question.push_str(tag);
+    }
+
     /// What is said next. From a user, it is the question from now on.
     pub fn push(&mut self, message: Message) {
         if message.role == Role::User {

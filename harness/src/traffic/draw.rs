@@ -10,6 +10,12 @@ use rand_chacha::rand_core::SeedableRng as _;
 pub(super) enum Purpose {
     /// Gaps between arrivals; one stream for the run.
     Arrivals,
+    /// When bursts begin and end; one stream for the run.
+    Bursts,
+    /// Gaps between a spike's arrivals; one stream a spike.
+    Spikes,
+    /// Times to think; one stream a user.
+    Thinking,
     /// Lengths of a request's prompt and answer.
     Lengths,
     /// Words of a request's prompt.
@@ -22,10 +28,13 @@ pub(super) enum Purpose {
     Spread,
 }
 
-/// The stream of `purpose` for `item` (a request, or 0 where the run has only one).
+/// The stream of `purpose` for `item` (a request, a spike or a user, or 0 where the run has only one).
 pub(super) fn stream(seed: u64, purpose: Purpose, item: u64) -> ChaCha8Rng {
     let purpose: [u8; 8] = match purpose {
         Purpose::Arrivals => *b"arrivals",
+        Purpose::Bursts => *b"bursts..",
+        Purpose::Spikes => *b"spikes..",
+        Purpose::Thinking => *b"thinking",
         Purpose::Lengths => *b"lengths.",
         Purpose::Words => *b"words...",
         Purpose::Blocks => *b"blocks..",

@@ -5,12 +5,20 @@
 //! in memory but the arrival that is asked for, so an hour's trace costs what a minute's does.
 
 mod arrival;
+mod as_is;
 mod conversation;
 mod corpus;
+mod dialogue;
 mod draw;
 mod prompt;
 mod prose;
+mod rate;
+mod rescaled;
+mod spikes;
+#[cfg(test)]
+mod statistics;
 pub mod trace;
+mod users;
 
 use std::io;
 use std::path::PathBuf;
@@ -19,7 +27,9 @@ use std::time::Duration;
 pub use arrival::{Arrival, Arrivals, Basis, Survey, arrivals, survey};
 pub use conversation::{Conversation, Expect, Message, NoQuestion, Prompt, Role, Tool, ToolCall};
 pub use corpus::corpus_schema_text;
+pub use dialogue::Dialogue;
 pub use prompt::{MAX_TOKENS, Prompts, Shape};
+pub use users::{Stay, Thinking, most_users, stays};
 
 /// Why there is no traffic.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +85,12 @@ pub enum TrafficError {
         needed: Duration,
         /// The speed of the replay.
         speed: f64,
+    },
+    /// No gaps are of this kind.
+    #[error("a coefficient of variation is a number more than 0, not {cv}; 1 is Poisson, more is burstier")]
+    Gaps {
+        /// The coefficient of variation.
+        cv: f64,
     },
     /// The tokenizer can't be had, or no prompts be written for it.
     #[error(transparent)]

@@ -6,15 +6,18 @@
 //! they do in production. The blocks' lengths are those of the trace; where the tag does not fit behind
 //! the last of them, it takes the place of that one's end.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use rand_distr::{Distribution as _, StandardNormal};
 
 use super::TrafficError;
-use super::conversation::Prompt;
+use super::as_is;
+use super::conversation::{Conversation, Prompt, Tool};
 use super::corpus::Corpus;
 use super::draw::{Purpose, stream};
 use super::prose::{Vocabulary, write};
+use super::trace::{AsIs, BLOCK_TOKENS, Row};
 use crate::correlation;
 use crate::name::RequestId;
 use crate::scenario::plan::{Length, Lengths, Plan};
@@ -28,6 +31,19 @@ const BYTES_PER_TOKEN: usize = 6;
 /// For a tokenizer whose counts don't add up, a text is written again until it has the right length, so
 /// often at most.
 const TRIES: u32 = 8;
+
+/// What a row's request asks, where it is one that can be asked again.
+pub(super) fn read_request(
+    request: &AsIs,
+    row: &Row,
+    path: &Path,
+) -> Result<(Conversation, Arc<[Tool]>), TrafficError> {
+    as_is::read(request).map_err(|problem| TrafficError::Row {
+        path: path.to_owned(),
+        line: row.line,
+        problem,
+    })
+}
 
 /// What a prompt is to be like.
 #[derive(Clone, Copy, Debug, Default)]
@@ -80,6 +96,23 @@ impl Prompts {
                 Ok((prompt, output.unwrap_or(drawn)))
             }
         }
+    }
+
+    /// The prompt of request `id` and the tokens of its answer, as a row of a trace has them; what it does
+    /// not say is drawn. `path` is the trace's, for the error.
+    pub fn of_row(&self, id: RequestId, row: &Row, path: &Path) -> Result<(Prompt, u32), TrafficError> {
+        let drawn = self.lengths(id);
+        let output = row.output_tokens.unwrap_or(drawn.1);
+        let Some(request) = &row.request else {
+            let tokens = row.input_tokens.unwrap_or(drawn.0);
+            let shape = Shape { tokens, blocks: &row.hash_ids, block_tokens: BLOCK_TOKENS };
+            return Ok((self.shaped(id, shape)?, output));
+        };
+        let (mut conversation, tools) = read_request(request, row, path)?;
+        conversation.sign(&correlation::tag(self.seed, id));
+        let texts = conversation.messages().iter().map(|message| message.text.as_str());
+        let input_tokens = texts.map(|text| self.tokenizer.count(text)).sum::<usize>() as u32;
+        Ok((Prompt { conversation, tools, expect: None, input_tokens }, output))
     }
 
     /// The prompt of request `id`, of this shape; a corpus has shapes of its own.

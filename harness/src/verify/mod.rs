@@ -6,6 +6,7 @@
 //! has no say. The verdict is computed from the ledgers on disk, so that it can be repeated from them.
 
 mod answers;
+mod clients;
 mod failover;
 mod invariants;
 mod losses;
@@ -99,6 +100,7 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
         faults: evidence.faults,
         fault_log_digest: recorded.fault_log_digest.clone(),
         answers: answers::found(plan, facts),
+        clients: clients::acted(facts),
         client: Client {
             dispatch_lag_us: evidence.lag,
             runtime_stall_us: evidence.stall,

@@ -3,9 +3,12 @@
 mod apis;
 mod author;
 mod catalogue;
+mod client;
 mod determinism;
 mod fuzz;
+mod hedge;
 mod interface;
+mod keys;
 mod load;
 mod nodes_and_rates;
 mod plugins;
@@ -16,4 +19,5 @@ mod run;
 mod scenario;
 mod sim;
 mod support;
+mod tls;
 mod trace;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use squall::clock::Nanos;
-use squall::correlation::REQUEST_HEADER;
+use squall::correlation::{REQUEST_HEADER, Which};
 use squall::fault::{
     BodyVerdict, Call, Canned, ConnectVerdict, Ending, Engine, EventVerdict, Fault, Hooks, RequestHead,
     RequestVerdict, ResponseHead, ResponseVerdict, Trap,
@@ -140,7 +140,7 @@ fn a_request_is_told_by_its_header_and_by_its_tag() -> Result {
     rig.ask_with("", &tagged)?;
     let second = rig.attempt()?;
     assert_eq!((second.request, second.ordinal, second.after_end), (Some(RequestId(4)), 1, false));
-    let joined = rig.correlator.finish(RequestId(4));
+    let joined = rig.correlator.finish(RequestId(4), Which::First);
     assert_eq!((joined.attempts, joined.genuine_marker), (2, true));
     rig.ask_with("", &tagged)?;
     assert!(rig.attempt()?.after_end);
@@ -530,6 +530,6 @@ fn what_is_recorded_is_numbered_and_names_its_node() -> Result {
         (Some(AttemptId(0)), Some(RequestId(9)), Some(0), "request", Some(NodeName::from("a")))
     );
     assert_eq!(rig.attempt()?.id, AttemptId(0));
-    assert!(rig.correlator.finish(RequestId(9)).touched);
+    assert!(rig.correlator.finish(RequestId(9), Which::First).touched);
     Ok(())
 }

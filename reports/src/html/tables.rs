@@ -229,6 +229,9 @@ pub(super) fn client(report: &Report) -> Markup {
             } @else { "It kept to its schedule." }
             " " (format::carried(client))
         }
+        @for said in format::clients(&report.clients) {
+            p.lead { (said) "." }
+        }
         dl.facts {
             div { dt { "Sent late, median" } dd { (format::micros(lag.p50)) } }
             div { dt { "Sent late, p99" } dd { (format::micros(lag.p99)) } }

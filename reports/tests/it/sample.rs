@@ -2,9 +2,9 @@
 //! back at 31 s, while `b` is slow and answers errors. Its figures follow from simple formulas.
 
 use squall_report::{
-    Answers, Calibration, Check, Client, Clock, Cohort, Counter, Counts, Curve, Failover, Fault, Invariant,
-    Lag, Latency, Metric, Node, NodeState, Peak, Percentiles, Phase, Point, Report, SCHEMA, ScenarioInfo,
-    Slice, Slo, Verdict,
+    Answers, Calibration, Check, Client, Clients, Clock, Cohort, Counter, Counts, Curve, Failover, Fault,
+    Invariant, Lag, Latency, Metric, Node, NodeState, Peak, Percentiles, Phase, Point, Report, SCHEMA,
+    ScenarioInfo, Slice, Slo, Verdict,
 };
 
 const DIED: u32 = 22;
@@ -37,6 +37,7 @@ pub(crate) fn pass() -> Report {
         faults: faults(),
         fault_log_digest: "9f".repeat(32),
         answers: Answers { tokenizer: "o200k_base".into(), ..Answers::default() },
+        clients: Clients::default(),
         client: Client {
             dispatch_lag_us: Lag { p50: 38.0, p99: 212.0, max: 1_840.0 },
             runtime_stall_us: Lag { p50: 1_020.0, p99: 2_310.0, max: 6_400.0 },

@@ -2,7 +2,7 @@
 //! `INSTA_UPDATE=always cargo test -p squall-report`.
 
 use insta::assert_snapshot;
-use squall_report::{Answers, Report, Verdict, write_junit, write_markdown, write_terminal};
+use squall_report::{Answers, Clients, Report, Verdict, write_junit, write_markdown, write_terminal};
 
 use crate::sample;
 
@@ -145,4 +145,23 @@ fn answers_are_spoken_of_where_counts_differ_or_quality_is_known() {
     assert!(shown.contains("81 of 90 answers are as their corpus expects"), "{shown}");
     assert!(shown.contains("12 of 40 answers of which both are known"), "{shown}");
     assert!(markdown(&report).contains("81 of 90 answers"));
+}
+
+#[test]
+fn what_clients_did_is_spoken_of_where_they_did_more_than_send_once() {
+    let mut report = sample::pass();
+    assert!(!plain(&terminal(&report, 120)).contains("Clients sent"));
+    report.clients =
+        Clients { requests: 1_000, sends: 1_050, attempts: 1_100, left: 1, hedged: 50, hedges_won: 30 };
+    for shown in [plain(&terminal(&report, 120)), markdown(&report)] {
+        // Wherever its lines are broken.
+        let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        for said in [
+            "Clients sent 1,000 requests 1,050 times (1.05 each), which came to 1,100 attempts on nodes (1.10 each)",
+            "50 requests were hedged, 30 of them won by the second send",
+            "1 request was left on purpose",
+        ] {
+            assert!(shown.contains(said), "{said}: {shown}");
+        }
+    }
 }

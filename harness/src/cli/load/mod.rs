@@ -4,6 +4,7 @@
 //! and whoever outgrows the flags takes the text along (`--write-scenario`).
 
 mod address;
+mod headers;
 mod text;
 
 use std::io::Write as _;
@@ -16,6 +17,7 @@ use squall::traffic::{self, TrafficError};
 
 use super::exit::Exit;
 use super::run::{self, Carry};
+use headers::{Typed, Values};
 
 /// Stands for the scenario's file in messages and in the report.
 const NO_FILE: &str = "squall-load";
@@ -36,7 +38,8 @@ const OPEN_END: &str = "24h";
   squall load http://127.0.0.1:8000 --rate 20/s --model M --slo 'p95(ttft) <= 800ms' --slo 'success >= 99%'
   squall load http://127.0.0.1:8000/v1 --users 10 --requests 200 --model M --output-tokens 'lognormal(200, 80)'
   squall load http://127.0.0.1:8000 --trace azure.csv --speed 4 --for 5m --model M --json | jq .latency
-  squall load https://api.example.com/v1 --key-env API_KEY --rate 1/s --model M --write-scenario load.toml")]
+  squall load https://api.example.com/v1 --key-env API_KEY --rate 1/s --model M --write-scenario load.toml
+  squall load https://api.example.com/v1 -H 'authorization: Bearer $API_KEY' -H 'x-team: sre' --rate 1/s --model M")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag that is there or not")]
 pub(crate) struct Args {
     /// The endpoint: its origin, its base URL (…/v1) or a full path (…/v1/chat/completions)
@@ -115,6 +118,14 @@ pub(crate) struct Args {
     /// The environment variable that holds the API key; its value is written nowhere
     #[arg(long, value_name = "NAME", help_heading = "Endpoint")]
     key_env: Option<String>,
+    /// The file that holds the API key, and nothing else
+    #[arg(long, value_name = "FILE", help_heading = "Endpoint", conflicts_with = "key_env")]
+    key_file: Option<PathBuf>,
+    /// A header of every request; may be given more than once. `$NAME` in single quotes, alone or after a
+    /// word (`'authorization: Bearer $API_KEY'`), is the value of that environment variable. Values are
+    /// written nowhere: `***` stands for what is typed here in the command that the report shows
+    #[arg(long = "header", short = 'H', value_name = "NAME: VALUE", help_heading = "Endpoint")]
+    headers: Vec<String>,
     /// To the end of an answer; beyond it a request counts as timed out
     #[arg(long, short, value_name = "DURATION", help_heading = "Limits", default_value = "2m")]
     timeout: String,
@@ -154,10 +165,11 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let load = text::Load::of(args)?;
-    let (text, plan) = understood(args, &load)?;
+    let headers = Typed::all(&args.headers)?;
+    let (length, plan) = understood(args, &load, &headers)?;
     if let Some(file) = &args.write_scenario {
-        write(&text, file)?;
-        return Ok(Exit::Pass);
+        write(&text::scenario(args, &load, &headers, Values::ByVariable, &length)?, file)?;
+        return hint(&headers);
     }
     run::carry_out(
         plan,
@@ -171,28 +183,52 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     )
 }
 
-/// The flags as a scenario's text, and its plan. A trace that is to be replayed whole is measured first.
-fn understood(args: &Args, load: &text::Load) -> anyhow::Result<(String, Plan)> {
-    let path = args.write_scenario.as_deref().filter(|file| *file != Path::new("-"));
-    let folder = path.map(|path| path.parent().unwrap_or(Path::new("")));
-    let path = path.unwrap_or(Path::new(NO_FILE));
-    let text = text::scenario(args, load, folder, load.length(OPEN_END))?;
-    let plan = scenario::parse(&text, path, None)?;
+/// The file that the scenario is written to, if it is one.
+fn written(args: &Args) -> Option<&Path> {
+    args.write_scenario.as_deref().filter(|file| *file != Path::new("-"))
+}
+
+/// The length of the load's phase, and the plan. A trace that is to be replayed whole is measured first.
+fn understood(args: &Args, load: &text::Load, headers: &[Typed]) -> anyhow::Result<(String, Plan)> {
+    let length = load.length(OPEN_END).to_owned();
+    let plan = plan(args, load, headers, &length)?;
     if !load.lasts_as_its_trace() {
-        return Ok((text, plan));
+        return Ok((length, plan));
     }
-    let length = match traffic::survey(&plan) {
+    let covers = match traffic::survey(&plan) {
         Err(TrafficError::Short { covers, .. }) => covers,
         Err(error) => return Err(error.into()),
         // It has more than a day: the first of it is enough for a quick load.
-        Ok(_) => return Ok((text, plan)),
+        Ok(_) => return Ok((length, plan)),
     };
-    if length < Duration::from_millis(1) {
+    if covers < Duration::from_millis(1) {
         bail!("the trace holds one moment only, so that it has no length; say how long: --for 30s");
     }
-    let length = format!("{}ms", length.as_millis());
-    let text = text::scenario(args, load, folder, &length)?;
-    Ok((text.clone(), scenario::parse(&text, path, None)?))
+    let length = format!("{}ms", covers.as_millis());
+    let plan = self::plan(args, load, headers, &length)?;
+    Ok((length, plan))
+}
+
+/// What the flags mean.
+fn plan(args: &Args, load: &text::Load, headers: &[Typed], length: &str) -> anyhow::Result<Plan> {
+    let text = text::scenario(args, load, headers, Values::LeftOut, length)?;
+    let mut plan = scenario::parse(&text, written(args).unwrap_or(Path::new(NO_FILE)), None)?;
+    plan.target.access.headers.extend(headers.iter().filter_map(Typed::header));
+    Ok(plan)
+}
+
+/// Says by which variables a written scenario takes the values that were typed.
+fn hint(headers: &[Typed]) -> anyhow::Result<Exit> {
+    for header in headers.iter().filter(|header| header.is_text()) {
+        writeln!(
+            anstream::stderr(),
+            "hint: the value of `{}` is not written, since it may be a key; give it by the environment: \
+             export {}=…",
+            header.name(),
+            header.variable()
+        )?;
+    }
+    Ok(Exit::Pass)
 }
 
 fn write(text: &str, file: &Path) -> anyhow::Result<()> {
@@ -207,20 +243,38 @@ fn write(text: &str, file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The command line that repeats the run, as a shell takes it. No flag holds a secret, and the run's folder
-/// is left out: it holds this run.
+/// The command line that repeats the run, as a shell takes it. Headers are in it as they may be seen, and the
+/// run's folder is left out: it holds this run.
 fn command_line(words: impl Iterator<Item = String>) -> String {
     let mut command = "squall".to_owned();
+    let mut add = |word: &str| {
+        command.push(' ');
+        command.push_str(&run::shell_word(word));
+    };
     let mut words = words.skip(1);
     while let Some(word) = words.next() {
-        if word == "--out" || word == "-o" {
-            words.next();
-        } else if !word.starts_with("--out=") {
-            command.push(' ');
-            command.push_str(&run::shell_word(&word));
+        match word.as_str() {
+            "--out" | "-o" => drop(words.next()),
+            "--header" | "-H" => {
+                add(&word);
+                add(&headers::shown(&words.next().unwrap_or_default()));
+            }
+            _ if word.starts_with("--out=") || is_short(&word, 'o') => {}
+            _ => match word.strip_prefix("--header=").or_else(|| word.strip_prefix("-H")) {
+                Some(typed) => {
+                    add("-H");
+                    add(&headers::shown(typed.strip_prefix('=').unwrap_or(typed)));
+                }
+                None => add(&word),
+            },
         }
     }
     command
+}
+
+/// A short flag with its value in one word.
+fn is_short(word: &str, flag: char) -> bool {
+    word.strip_prefix('-').is_some_and(|rest| rest.starts_with(flag))
 }
 
 #[cfg(test)]
@@ -233,6 +287,22 @@ mod tests {
             let typed = [&["/bin/squall", "load", "http://h:1"], out, &["--slo", "p95(ttft) <= 1s"]].concat();
             let command = command_line(typed.iter().map(ToString::to_string));
             assert_eq!(command, "squall load http://h:1 --slo 'p95(ttft) <= 1s'");
+        }
+    }
+
+    #[test]
+    fn the_command_that_repeats_a_run_holds_no_secret() {
+        for (typed, shown) in [
+            (&["-H", "x-api-key: sk-1"][..], "-H 'x-api-key: ***'"),
+            (&["-Hx-api-key: sk-1"], "-H 'x-api-key: ***'"),
+            (&["-H=x-api-key: sk-1"], "-H 'x-api-key: ***'"),
+            (&["--header", "x-api-key: sk-1"], "--header 'x-api-key: ***'"),
+            (&["--header=x-api-key: sk-1"], "-H 'x-api-key: ***'"),
+            (&["-H", "authorization: Bearer $KEY"], "-H 'authorization: Bearer $KEY'"),
+        ] {
+            let typed = [&["/bin/squall", "load", "http://h:1"], typed].concat();
+            let command = command_line(typed.iter().map(ToString::to_string));
+            assert_eq!(command, format!("squall load http://h:1 {shown}"));
         }
     }
 }

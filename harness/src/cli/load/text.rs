@@ -10,8 +10,9 @@ use anyhow::{Context as _, bail};
 
 use squall::scenario::plan::Api;
 
-use super::Args;
 use super::address::Address;
+use super::headers::{self, Typed, Values};
+use super::{Args, written};
 
 /// How long a load lasts when nothing says so.
 const LENGTH: &str = "30s";
@@ -128,11 +129,13 @@ impl Kind {
     }
 }
 
-/// The scenario's text. Paths in it are relative to `folder`, or to the working directory without one.
+/// The scenario's text. Paths in it are relative to the file that it is written to, or to the working
+/// directory without one.
 pub(super) fn scenario(
     args: &Args,
     load: &Load,
-    folder: Option<&Path>,
+    headers: &[Typed],
+    values: Values,
     length: &str,
 ) -> anyhow::Result<String> {
     let typed = args.url.as_deref().or(args.base_url.as_deref()).unwrap_or_default();
@@ -145,9 +148,7 @@ pub(super) fn scenario(
     text.line(&format!("api = {}", quoted(api(args, &address))), "--api");
     text.line(&format!("model = {}", quoted(&args.model)), "--model");
     text.line(&format!("url = {}", quoted(&address.base)), "URL");
-    if let Some(key) = &args.key_env {
-        text.line(&format!("key = {{ env = {} }}", quoted(key)), "--key-env");
-    }
+    access(args, &address, headers, values, &mut text)?;
     text.head("[traffic]");
     match &load.kind {
         Kind::Rate(rate) => {
@@ -164,7 +165,7 @@ pub(super) fn scenario(
                 .map_or_else(String::new, |think| format!(", think = {}", quoted(&seconds(think))));
             text.line(&format!("users = {{ count = {users}{think} }}"), "--users, --think");
         }
-        Kind::Trace => text.line(&trace(args, folder)?, "--trace, --speed"),
+        Kind::Trace => text.line(&trace(args)?, "--trace, --speed"),
     }
     lengths(args, &mut text);
     // Without either the API decides: not each of them streams.
@@ -193,15 +194,45 @@ fn api<'a>(args: &'a Args, address: &Address) -> &'a str {
     args.api.as_deref().or(address.api.map(Api::name)).unwrap_or(Api::OpenaiChat.name())
 }
 
-fn trace(args: &Args, folder: Option<&Path>) -> anyhow::Result<String> {
-    let path = args.trace.as_deref().unwrap_or(Path::new(""));
-    // A scenario's file elsewhere must find it too.
-    let path = match folder {
+fn access(
+    args: &Args,
+    address: &Address,
+    headers: &[Typed],
+    values: Values,
+    text: &mut Text,
+) -> anyhow::Result<()> {
+    let mut key = false;
+    if let Some(env) = &args.key_env {
+        key = true;
+        text.line(&format!("key = {{ env = {} }}", quoted(env)), "--key-env");
+    }
+    if let Some(file) = &args.key_file {
+        key = true;
+        text.line(&format!("key = {{ file = {} }}", path(args, file)?), "--key-file");
+    }
+    let own = if api(args, address) == Api::AnthropicMessages.name() { "x-api-key" } else { "authorization" };
+    if key && let Some(twice) = headers.iter().find(|header| header.name() == own) {
+        bail!("--key-env or --key-file and -H '{}: …' both give a key; give one of them", twice.name());
+    }
+    if let Some(line) = headers::line(headers, values) {
+        text.line(&line, "-H");
+    }
+    Ok(())
+}
+
+/// A path in quotes. A scenario's file elsewhere must find it too.
+fn path(args: &Args, path: &Path) -> anyhow::Result<String> {
+    let path = match written(args) {
         Some(_) => std::path::absolute(path).context("finding the working directory")?,
         None => path.to_owned(),
     };
+    Ok(quoted(&path.to_string_lossy()))
+}
+
+fn trace(args: &Args) -> anyhow::Result<String> {
+    let path = path(args, args.trace.as_deref().unwrap_or(Path::new("")))?;
     let speed = args.speed.map_or_else(String::new, |speed| format!(", speed = {speed:?}"));
-    Ok(format!("trace = {{ path = {}{speed} }}", quoted(&path.to_string_lossy())))
+    Ok(format!("trace = {{ path = {path}{speed} }}"))
 }
 
 fn lengths(args: &Args, text: &mut Text) {
@@ -254,7 +285,7 @@ impl Text {
 }
 
 /// A TOML string.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 

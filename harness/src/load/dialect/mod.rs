@@ -13,7 +13,7 @@ mod openai_responses;
 
 use std::borrow::Cow;
 
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 
 use crate::scenario::plan::Api;
 use crate::traffic::{Message, Role, Tool};
@@ -136,14 +136,6 @@ pub(super) fn headers(api: Api) -> impl Iterator<Item = (HeaderName, HeaderValue
     version.into_iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
 }
 
-/// The header in which an API takes a key, and what stands before the key in it.
-pub(super) fn key_header(api: Api) -> (HeaderName, &'static str) {
-    match api {
-        Api::AnthropicMessages => (HeaderName::from_static("x-api-key"), ""),
-        _ => (AUTHORIZATION, "Bearer "),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,7 +183,5 @@ mod tests {
     fn only_anthropic_asks_for_headers_of_its_own() {
         assert_eq!(headers(Api::OpenaiChat).count(), 0);
         assert_eq!(headers(Api::AnthropicMessages).count(), 1);
-        assert_eq!(key_header(Api::OpenaiResponses), (AUTHORIZATION, "Bearer "));
-        assert_eq!(key_header(Api::AnthropicMessages).0, "x-api-key");
     }
 }

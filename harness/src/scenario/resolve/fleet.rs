@@ -7,7 +7,7 @@ use reqwest::Url;
 use super::super::diagnostic::Diagnostic;
 use super::super::place::{Placed, Span};
 use super::super::plan::{
-    Api, Command, Encoding, Entry, Key, NodeKind, NodePlan, RouterPolicy, SimSpec, Target, Tokenizer,
+    Api, Command, Encoding, Entry, NodeKind, NodePlan, RouterPolicy, SimSpec, Target, Tokenizer,
 };
 use super::super::raw::{self, DurationText};
 use super::super::suggest::{list, nearest};
@@ -42,13 +42,6 @@ impl Resolver {
     fn node(&mut self, raw: &Placed<raw::Node>) -> NodePlan {
         self.node_name(&raw.name);
         let zone = raw.zone.as_ref().map_or_else(String::new, |zone| self.text("`zone`", zone));
-        if let Some(key) = &raw.key {
-            self.mistake(
-                Diagnostic::new("a node's `key` is not supported in this version")
-                    .at(&key.span, "not supported")
-                    .help("put the `key` in [target]: it is passed on to the node"),
-            );
-        }
         let kinds = [
             ("sim", raw.sim.as_ref().map(|sim| &sim.span)),
             ("command", raw.command.as_ref().map(|command| &command.span)),
@@ -64,7 +57,16 @@ impl Resolver {
             Placed { value: raw::Node { url: Some(url), .. }, .. } => NodeKind::Url(self.origin(url)),
             _ => NodeKind::Sim(self.sim(raw.sim.as_ref())),
         };
-        NodePlan { name: NodeName::from(raw.name.as_str()), zone, kind }
+        let access = self.access(raw.key.as_ref(), &raw.headers, raw.ca.as_ref());
+        if let (NodeKind::Sim(_), Some(key)) = (&kind, &raw.key) {
+            self.mistake(
+                Diagnostic::new("a simulated node asks for no key")
+                    .at(&key.span, "nobody reads this")
+                    .help("take `key` away, or give the node a `url` or a `command`"),
+            );
+        }
+        self.ca_has_https(raw.ca.as_ref(), raw.url.as_ref());
+        NodePlan { name: NodeName::from(raw.name.as_str()), zone, kind, access }
     }
 
     /// A name is a part of file names and of placeholders.
@@ -107,7 +109,8 @@ impl Resolver {
     pub(super) fn target(&mut self, raw: &Placed<raw::Target>, nodes: &[NodePlan]) -> Target {
         let api = self.api(raw.api.as_ref());
         let model = self.text("`model`", &raw.model);
-        let key = raw.key.as_ref().map(|key| self.key(key));
+        let access = self.access(raw.key.as_ref(), &raw.headers, raw.ca.as_ref());
+        self.ca_has_https(raw.ca.as_ref(), raw.url.as_ref());
         let entries = [
             ("router", raw.router.as_ref().map(|router| &router.span)),
             ("url", raw.url.as_ref().map(|url| &url.span)),
@@ -123,9 +126,17 @@ impl Resolver {
                     .help("add `[[node]]` with `name = \"a\"` and `sim = {}`"),
             );
         }
+        if let Some(also) = raw.also.first().filter(|_| raw.url.is_none()) {
+            self.mistake(
+                Diagnostic::new("`also` stands beside a `url`, and there is none")
+                    .at(&also.span, "nothing is sent here")
+                    .help("make the first of them the `url`"),
+            );
+        }
         let entry = self.entry(raw, nodes);
+        let http = raw.http.as_ref().and_then(|http| self.http(http, &entry));
         let tokenizer = self.tokenizer(raw.tokenizer.as_ref(), &model, nodes);
-        Target { api, model, entry, key, tokenizer }
+        Target { api, model, entry, access, http, tokenizer }
     }
 
     fn tokenizer(&mut self, raw: Option<&Placed<String>>, model: &str, nodes: &[NodePlan]) -> Tokenizer {
@@ -150,8 +161,11 @@ impl Resolver {
     fn entry(&mut self, raw: &raw::Target, nodes: &[NodePlan]) -> Entry {
         let names: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
         if let Some(url) = &raw.url {
-            self.url(url);
-            Entry::Url(url.value.clone())
+            let all = std::iter::once(url).chain(&raw.also);
+            for url in all.clone() {
+                self.url(url);
+            }
+            Entry::Url(all.map(|url| url.value.clone()).collect())
         } else if let Some(argv) = &raw.command {
             let (ready, ready_within) = (raw.ready.as_ref(), raw.ready_within.as_ref());
             Entry::Command(self.command(&RawCommand { argv, ready, ready_within }, &names))
@@ -179,25 +193,6 @@ impl Resolver {
             );
             Api::OpenaiChat
         })
-    }
-
-    fn key(&mut self, raw: &raw::Key) -> Key {
-        let name = raw.env.as_str();
-        let problem = match std::env::var(name) {
-            _ if name.is_empty() || name.contains(['=', '\0']) => Some("no variable can have this name"),
-            Ok(value) if value.is_empty() => Some("it is empty"),
-            Ok(_) => None,
-            Err(std::env::VarError::NotPresent) => Some("it is not set"),
-            Err(std::env::VarError::NotUnicode(_)) => Some("it is not text"),
-        };
-        if let Some(problem) = problem {
-            self.mistake(
-                Diagnostic::new(format!("the environment variable `{}` holds no key", name.escape_debug()))
-                    .at(&raw.env.span, problem)
-                    .help("set it before Squall starts, or take `key` away if the target needs none"),
-            );
-        }
-        Key { env: name.into() }
     }
 
     fn ready_has_command(
@@ -313,13 +308,7 @@ impl Resolver {
     fn origin(&mut self, url: &Placed<String>) -> String {
         let Some(parsed) = self.url(url) else { return String::new() };
         let origin = parsed.origin().ascii_serialization();
-        if parsed.scheme() != "http" {
-            self.mistake(
-                Diagnostic::new("a node's proxy speaks plain HTTP in this version")
-                    .at(&url.span, "`https` is not supported here")
-                    .help("an HTTPS endpoint can be the target's `url`, without faults before it"),
-            );
-        } else if parsed.path() != "/" || parsed.query().is_some() || parsed.fragment().is_some() {
+        if parsed.path() != "/" || parsed.query().is_some() || parsed.fragment().is_some() {
             self.mistake(
                 Diagnostic::new("a node's `url` has no path: requests bring their own")
                     .at(&url.span, "expected scheme, host and port only")

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::diagnostic::Diagnostic;
-use super::super::place::{Placed, Span};
+use super::super::place::Placed;
 use super::super::plan::{Api, Length, Lengths, Limits, Schedule, Traffic};
 use super::super::raw::{self, DurationText, FlagOrText, NumberOrText};
 use super::super::units;
 use super::{Resolver, Zero};
+use crate::clock::Nanos;
 use crate::traffic::trace::{self, BadRows, Format, Spread};
 
 const INPUT: Length = Length::Lognormal { mean: 600.0, sd: 400.0 };
@@ -21,14 +22,14 @@ const IDLE: Duration = Duration::from_secs(5);
 const TOTAL: Duration = Duration::from_mins(2);
 
 impl Resolver {
-    pub(super) fn traffic(&mut self, raw: &Placed<raw::Traffic>, api: Api) -> Traffic {
+    pub(super) fn traffic(&mut self, raw: &Placed<raw::Traffic>, api: Api, end: Nanos) -> Traffic {
         let schedules = [
             ("trace", raw.trace.as_ref().map(|trace| &trace.span)),
             ("arrivals", raw.arrivals.as_ref().map(|arrivals| &arrivals.span)),
             ("users", raw.users.as_ref().map(|users| &users.span)),
         ];
         self.exactly_one("[traffic]", &raw.span, &schedules, "arrivals = { poisson = \"40/s\" }");
-        if let (Some(_), Some(prompts)) = (&raw.trace, &raw.prompts) {
+        if let (Some(_), None, Some(prompts)) = (&raw.trace, &raw.spikes, &raw.prompts) {
             self.mistake(
                 Diagnostic::new("a `trace` has lengths of its own, so `prompts` would count for nothing")
                     .at(&prompts.span, "take this away")
@@ -36,11 +37,13 @@ impl Resolver {
             );
         }
         Traffic {
-            schedule: self.schedule(raw),
+            schedule: self.schedule(raw, end),
+            spikes: self.spikes(raw, end),
             lengths: self.lengths(raw.prompts.as_ref()),
             corpus: self.corpus(raw.prompts.as_ref()),
             stream: self.stream(raw.stream.as_ref(), api),
             limits: self.limits(raw.limits.as_ref()),
+            client: raw.client.as_ref().map(|client| self.client(client)).unwrap_or_default(),
         }
     }
 
@@ -55,16 +58,17 @@ impl Resolver {
         raw.map_or(api.streams(), |stream| stream.value)
     }
 
-    fn schedule(&mut self, raw: &raw::Traffic) -> Schedule {
+    fn schedule(&mut self, raw: &raw::Traffic, end: Nanos) -> Schedule {
         if let Some(trace) = &raw.trace {
             let speed = trace.speed.as_ref();
             let speed =
                 speed.map_or(1.0, |speed| self.number("speed", speed, "more than 0", |speed| speed > 0.0));
             Schedule::Trace { trace: self.trace(trace), speed }
         } else if let Some(users) = &raw.users {
-            self.users(users)
+            self.users(users, end)
         } else {
-            raw.arrivals.as_ref().map_or(Schedule::Constant(1.0), |arrivals| self.arrivals(arrivals))
+            let stand_in = Schedule::constant(1.0);
+            raw.arrivals.as_ref().map_or(stand_in, |arrivals| self.arrivals(arrivals, end))
         }
     }
 
@@ -94,40 +98,6 @@ impl Resolver {
                 Some(Spread::By(self.duration("spread", &by, Zero::Refused)))
             }
         }
-    }
-
-    fn users(&mut self, raw: &Placed<raw::Users>) -> Schedule {
-        if let Some(turns) = raw.turns.as_ref().filter(|turns| turns.value != 1) {
-            self.mistake(
-                Diagnostic::new("conversations of several turns are not supported in this version")
-                    .at(&turns.span, "expected 1")
-                    .help("take `turns` away: each request is a conversation of its own"),
-            );
-        }
-        Schedule::Users {
-            count: self.count_or("count", Some(&raw.count), 1, 1),
-            think: self.duration_or("think", raw.think.as_ref(), Zero::Allowed, Duration::ZERO),
-        }
-    }
-
-    fn arrivals(&mut self, raw: &Placed<raw::Arrivals>) -> Schedule {
-        let kinds = [
-            ("poisson", raw.poisson.as_ref().map(|rate| &rate.span)),
-            ("constant", raw.constant.as_ref().map(|rate| &rate.span)),
-        ];
-        self.exactly_one("arrivals", &raw.span, &kinds, "poisson = \"40/s\"");
-        match (&raw.poisson, &raw.constant) {
-            (Some(rate), _) => Schedule::Poisson(self.rate("poisson", &rate.0, &rate.span)),
-            (None, Some(rate)) => Schedule::Constant(self.rate("constant", &rate.0, &rate.span)),
-            (None, None) => Schedule::Constant(1.0),
-        }
-    }
-
-    fn rate(&mut self, key: &str, text: &str, span: &Span) -> f64 {
-        units::rate(text).unwrap_or_else(|wrong| {
-            self.wrong(key, span, wrong);
-            1.0
-        })
     }
 
     fn corpus(&mut self, raw: Option<&Placed<raw::Prompts>>) -> Option<PathBuf> {

@@ -4,15 +4,18 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::*;
-use crate::scenario::plan::{Api, Entry, Length, Lengths, Limits, Phase, Target, Traffic};
+use crate::scenario::plan::{
+    Access, Api, ClientPolicy, Crowd, Entry, Length, Lengths, Limits, Phase, Spike, Target, Think, Traffic,
+    Users,
+};
 
-fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) -> Plan {
+pub(in crate::traffic) fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) -> Plan {
     let mut start = Nanos::ZERO;
     let phases = phases_s
         .iter()
         .map(|&seconds| {
             let duration = Duration::from_secs(seconds);
-            let phase = Phase { name: format!("p{seconds}"), warmup: false, start, duration };
+            let phase = Phase { name: format!("p{seconds}"), warmup: false, load: 1.0, start, duration };
             start = phase.end();
             phase
         })
@@ -25,13 +28,15 @@ fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) -> Plan {
         target: Target {
             api: Api::OpenaiChat,
             model: "sim".into(),
-            entry: Entry::Url("http://127.0.0.1:1/v1".into()),
-            key: None,
+            entry: Entry::Url(vec!["http://127.0.0.1:1/v1".into()]),
+            access: Access::default(),
+            http: None,
             tokenizer: crate::scenario::plan::Tokenizer::Words,
         },
         nodes: Vec::new(),
         traffic: Traffic {
             schedule,
+            spikes: Vec::new(),
             lengths: Lengths { input: Length::Fixed(20), output: Length::Lognormal { mean: 50.0, sd: 30.0 } },
             corpus: None,
             stream: true,
@@ -43,6 +48,7 @@ fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) -> Plan {
                 idle: second,
                 total: second,
             },
+            client: ClientPolicy::default(),
         },
         phases,
         faults: Vec::new(),
@@ -69,39 +75,17 @@ const HEADER: &str = "TIMESTAMP,ContextTokens,GeneratedTokens\r\n";
 
 #[test]
 fn constant_arrivals_are_evenly_spaced_to_the_end() {
-    let plan = plan(Schedule::Constant(3.0), 1, &[10, 20]);
+    let plan = plan(Schedule::constant(3.0), 1, &[10, 20]);
     let all = all(&plan);
     assert_eq!(all.len(), 90);
-    assert_eq!(all[89].at, Nanos(29_666_666_666));
+    assert_eq!(all[89].at, Nanos(29_666_666_667));
     assert!(all.iter().enumerate().all(|(i, arrival)| arrival.id == RequestId(i as u64)));
     assert_eq!(survey(&plan).expect("valid").per_phase, [30, 60]);
 }
 
 #[test]
-fn poisson_gaps_are_exponential() {
-    let plan = plan(Schedule::Poisson(200.0), 7, &[50]);
-    let times: Vec<f64> =
-        Times::of(&plan).expect("starts").map(|t| t.expect("ok").at.as_secs_f64()).collect();
-    let mut gaps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    gaps.sort_by(f64::total_cmp);
-    let n = gaps.len() as f64;
-    // Kolmogorov-Smirnov: the largest distance to the exponential's distribution function.
-    let distance = gaps
-        .iter()
-        .enumerate()
-        .map(|(i, gap)| {
-            let expected = 1.0 - (-200.0 * gap).exp();
-            (expected - i as f64 / n).abs().max(((i + 1) as f64 / n - expected).abs())
-        })
-        .fold(0.0, f64::max);
-    assert!(gaps.len() > 9_000, "{} gaps", gaps.len());
-    // 1.63 / √n is the critical value at a level of 1 %.
-    assert!(distance < 1.63 / n.sqrt(), "distance {distance} of {n} gaps");
-}
-
-#[test]
 fn a_seed_fixes_everything_and_another_changes_it() {
-    let schedule = Schedule::Poisson(50.0);
+    let schedule = Schedule::poisson(50.0);
     let first = all(&plan(schedule.clone(), 7, &[5]));
     assert_eq!(all(&plan(schedule.clone(), 7, &[5])), first);
     let other = all(&plan(schedule, 8, &[5]));
@@ -149,9 +133,56 @@ fn bad_traces_are_found_beforehand() {
 
 #[test]
 fn users_have_no_schedule() {
-    let users = plan(Schedule::Users { count: 3, think: Duration::from_secs(1) }, 7, &[8]);
+    let crowd = vec![Crowd { count: 3, ramp: Duration::ZERO, lasts: None }];
+    let think = Think::Fixed(Duration::from_secs(2));
+    let mut users = plan(Schedule::Users(Users { crowd: crowd.clone(), think, turns: 1 }), 7, &[8, 2]);
     assert!(matches!(arrivals(&users), Err(TrafficError::ClosedLoop)));
-    assert_eq!(survey(&users).expect("nothing to find").basis, Basis::ClosedLoop);
+    // Three at once, and then one each every two seconds at the soonest.
+    let survey_of = |plan: &Plan| survey(plan).expect("nothing to find");
+    let Survey { per_phase, basis, .. } = survey_of(&users);
+    assert_eq!((per_phase, basis), (vec![3 + 12, 3], Basis::AtMost));
+    users.traffic.schedule = Schedule::Users(Users { crowd, think: Think::Fixed(Duration::ZERO), turns: 1 });
+    assert_eq!(survey_of(&users).basis, Basis::Unknown);
+}
+
+#[test]
+fn spikes_come_on_top_and_leave_the_rest_as_it_is() {
+    for schedule in [
+        Schedule::poisson(20.0),
+        Schedule::constant(20.0),
+        Schedule::Trace { trace: trace::Source::new(committed()), speed: 8.0 },
+    ] {
+        let without = plan(schedule, 7, &[20, 20]);
+        let mut with = without.clone();
+        let spike = |at: u64, seconds, rate| Spike {
+            at: Nanos(at * SECOND),
+            lasts: Duration::from_secs(seconds),
+            rate,
+        };
+        // Two that overlap, and one that the run's end cuts off.
+        with.traffic.spikes = vec![spike(5, 4, 200.0), spike(7, 4, 100.0), spike(39, 10, 100.0)];
+        let (bare, spiked) = (all(&without), all(&with));
+        assert!(spiked.is_sorted_by_key(|arrival| arrival.at));
+        assert!(spiked.iter().enumerate().all(|(i, arrival)| arrival.id == RequestId(i as u64)));
+        let mut added: Vec<Nanos> = spiked.iter().map(|arrival| arrival.at).collect();
+        for arrival in &bare {
+            let place = added.binary_search(&arrival.at).expect("arrives with the spikes too");
+            added.remove(place);
+        }
+        let between = |from: u64, to: u64| {
+            added.iter().filter(|at| (from * SECOND..to * SECOND).contains(&at.0)).count()
+        };
+        // Poisson: five standard deviations are enough for any seed that is not chosen to fail.
+        for (from, to, mean) in [(5, 7, 400.0), (7, 9, 600.0), (9, 11, 200.0), (39, 40, 100.0)] {
+            let count = between(from, to) as f64;
+            assert!((count - mean).abs() < 5.0 * f64::sqrt(mean), "{count} from {from} s to {to} s");
+        }
+        assert_eq!(between(0, 5) + between(11, 39), 0);
+        let survey = survey(&with).expect("valid");
+        assert_eq!(survey.total(), spiked.len() as u64);
+        assert!(survey.busiest[0] > 280 && survey.busiest[1] < 180, "{survey:?}");
+        assert_eq!(all(&with), spiked);
+    }
 }
 
 #[test]
@@ -190,9 +221,19 @@ fn rows_that_share_blocks_get_prompts_that_share_a_prefix() {
 }
 
 #[test]
-fn a_request_as_it_is_is_not_replaced_by_another() {
-    let trace = file("{\"at_s\": 0, \"body\": {\"messages\": []}}\n");
-    let plan = plan(Schedule::Trace { trace: trace::Source::new(trace.path()), speed: 1.0 }, 7, &[8]);
-    let error = survey(&plan).expect_err("refused").to_string();
-    assert!(error.contains(", line 1: a request as it is"), "{error}");
+fn a_request_as_it_is_keeps_its_messages_and_one_that_asks_nothing_is_named() {
+    let trace_of =
+        |body: &str| file(&format!("{{\"at_s\": 0, \"body\": {body}}}\n{{\"at_s\": 9, \"body\": {body}}}\n"));
+    let plan_of =
+        |path: &Path| plan(Schedule::Trace { trace: trace::Source::new(path), speed: 1.0 }, 7, &[8]);
+    let good = trace_of(
+        "{\"messages\": [{\"role\": \"system\", \"content\": \"be brief\"}, {\"role\": \"user\", \"content\": \"hi\"}]}",
+    );
+    let sent = all(&plan_of(good.path()));
+    let prompt = &sent[0].prompt;
+    assert_eq!(prompt.conversation.messages()[0].text, "be brief");
+    assert_eq!(prompt.question(), "hi\n\n(ref sq-7-0)");
+    let bad = trace_of("{\"messages\": []}");
+    let error = survey(&plan_of(bad.path())).expect_err("refused").to_string();
+    assert!(error.contains(", line 1: ") && error.contains("no user message"), "{error}");
 }

@@ -110,12 +110,7 @@ impl Corpus {
         let Entry { mut conversation, tools, expect, output } = self.entry(line)?;
         let tag = correlation::tag(seed, id);
         let counted = self.count(line, &conversation, tokenizer) + tokenizer.count(&tag) as u32;
-        let question = conversation.question_mut();
-        question.truncate(question.trim_end().len());
-        if !question.is_empty() {
-            question.push_str("\n\n");
-        }
-        question.push_str(&tag);
+        conversation.sign(&tag);
         Ok((Prompt { conversation, tools, expect, input_tokens: counted }, output))
     }
 

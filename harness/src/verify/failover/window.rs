@@ -27,6 +27,8 @@ pub(super) struct Window<'a> {
     /// Requests whose content could be compared with what was expected.
     pub(super) comparable: u64,
     attempts: u64,
+    /// Times that clients sent these requests: an attempt each would be no gateway's doing.
+    sends: u64,
     /// No proxy stands anywhere: attempts are not known.
     unseen: bool,
     pub(super) most_attempts: u32,
@@ -52,6 +54,7 @@ impl<'a> Window<'a> {
             spliced: 0,
             comparable: 0,
             attempts: 0,
+            sends: 0,
             unseen: view.plan.nodes.is_empty(),
             most_attempts: 0,
         };
@@ -80,11 +83,12 @@ impl<'a> Window<'a> {
         }
         self.comparable += u64::from(request.content != Content::Unknown);
         self.attempts += u64::from(attempts);
-        self.most_attempts = self.most_attempts.max(attempts);
+        self.sends += u64::from(request.sends.max(1));
+        self.most_attempts = self.most_attempts.max(attempts.div_ceil(request.sends.max(1)));
     }
 
     pub(super) fn amplification_mean(&self) -> Option<f64> {
-        (self.requests > 0 && !self.unseen).then(|| self.attempts as f64 / self.requests as f64)
+        (self.requests > 0 && !self.unseen).then(|| self.attempts as f64 / self.sends as f64)
     }
 
     /// Of its requests, the share that was lost; none without requests.

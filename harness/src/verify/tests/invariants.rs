@@ -100,7 +100,7 @@ fn more_attempts_than_the_router_may_make() {
     let storm = |scene: &mut Scene| (0..3).for_each(|_| scene.another_attempt(5.0, 1));
     assert_eq!(after(storm), only("attempts within the retry bound", Verdict::Fail));
     let mut scene = Scene::sound();
-    scene.plan.target.entry = Entry::Url("http://127.0.0.1:1/v1".into());
+    scene.plan.target.entry = Entry::Url(vec!["http://127.0.0.1:1/v1".into()]);
     storm(&mut scene);
     let report = scene.judge();
     let unknown = invariant(&report, "attempts within the retry bound");

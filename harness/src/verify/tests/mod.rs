@@ -19,8 +19,8 @@ use crate::fault::NodeState;
 use crate::name::{AttemptId, RequestId};
 use crate::record::{AttemptEnd, AttemptFact, Content, Facts, NodeEvent, Recorded, RequestFact};
 use crate::scenario::plan::{
-    Api, Entry, FailoverBounds, FaultPlan, Length, Lengths, Limits, Matching, NodeKind, NodePlan, Objective,
-    OnTrap, Phase, Plan, PluginRef, RouterPolicy, Schedule, Slo, Target, Traffic,
+    Access, Api, ClientPolicy, Entry, FailoverBounds, FaultPlan, Length, Lengths, Limits, Matching, NodeKind,
+    NodePlan, Objective, OnTrap, Phase, Plan, PluginRef, RouterPolicy, Schedule, Slo, Target, Traffic,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -199,6 +199,9 @@ fn request(id: u64, sent: Nanos, node: u16) -> RequestFact {
         output_tokens: 44,
         node: Some(node),
         attempts: 1,
+        sends: 1,
+        left: false,
+        hedge_won: None,
         claimed_attempts: Some(1),
         content: Content::Whole,
         marker: true,
@@ -268,10 +271,12 @@ fn plan() -> Plan {
         name: name.into(),
         zone: String::new(),
         kind: NodeKind::Url("http://127.0.0.1:1".into()),
+        access: Access::default(),
     };
     let phase = |name: &str, start| Phase {
         name: name.into(),
         warmup: false,
+        load: 1.0,
         start: at(start),
         duration: Duration::from_secs(20),
     };
@@ -286,12 +291,14 @@ fn plan() -> Plan {
             api: Api::OpenaiChat,
             model: "sim".into(),
             entry: Entry::Router(RouterPolicy { failover: true }),
-            key: None,
+            access: Access::default(),
+            http: None,
             tokenizer: crate::scenario::plan::Tokenizer::Words,
         },
         nodes: vec![node("a"), node("b"), node("c")],
         traffic: Traffic {
-            schedule: Schedule::Constant(20.0),
+            schedule: Schedule::constant(20.0),
+            spikes: Vec::new(),
             lengths: Lengths { input: Length::Fixed(1), output: Length::Fixed(44) },
             corpus: None,
             stream: true,
@@ -303,6 +310,7 @@ fn plan() -> Plan {
                 idle: limit,
                 total: limit,
             },
+            client: ClientPolicy::default(),
         },
         phases: vec![phase("steady", 0.0), phase("storm", 20.0), phase("recovery", 40.0)],
         faults: vec![FaultPlan {

@@ -61,6 +61,9 @@ fn any_request() -> impl Strategy<Value = RequestFact> {
         output_tokens: what.3,
         node: who.2,
         attempts: who.3,
+        sends: 1,
+        left: false,
+        hedge_won: None,
         claimed_attempts: who.4,
         content: what.1,
         marker: what.2[0],
@@ -101,7 +104,7 @@ fn any_scene() -> impl Strategy<Value = Scene> {
     let scheduled = prop::option::of(prop::collection::vec(0_u64..1 << 40, 0..5));
     let entry = prop_oneof![
         Just(Entry::Router(RouterPolicy { failover: true })),
-        Just(Entry::Url("http://127.0.0.1:1/v1".into())),
+        Just(Entry::Url(vec!["http://127.0.0.1:1/v1".into()])),
         Just(Entry::Node("a".into())),
         Just(Entry::Node("b".into())),
     ];

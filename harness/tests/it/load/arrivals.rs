@@ -9,7 +9,7 @@ use squall::scenario;
 use squall_report::{Cohort, Outcome};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::server::{serve, stream_of, whole};
+use super::server::{body_of, serve, stream_of, whole};
 use super::{Bench, FEW, PATIENT, Result, TARGET_URL, plan};
 
 #[tokio::test]
@@ -71,6 +71,73 @@ async fn users_ask_again_when_they_have_their_answer() -> Result {
     // Each takes 15 ms at least.
     assert!((3..=30).contains(&load.rows.len()), "{}", load.rows.len());
     assert!(load.arrivals.iter().all(|at| *at < end));
+    Ok(())
+}
+
+#[tokio::test]
+async fn users_come_and_go_as_their_steps_say() -> Result {
+    let answer = stream_of(&whole(&["a"]));
+    let target = serve(move |mut stream, _| {
+        let answer = answer.clone();
+        async move {
+            stream.write_all(answer.as_bytes()).await?;
+            stream.shutdown().await
+        }
+    });
+    // An hour to think: each asks once when it comes, and goes when its time is over.
+    let users = "users = { think = \"1h\", steps = [{ count = 2, for = \"30ms\" }, { count = 0, for = \"20ms\" }, \
+                 { count = 5, ramp = \"20ms\" }] }";
+    let plan = plan(TARGET_URL, users, PATIENT, true)?;
+    let load = Bench::new(plan).run(target.await?).await?;
+    assert_eq!(load.alike().outcome, Outcome::Ok);
+    let mut intended: Vec<u64> = load.rows.iter().map(|row| row.intended_ns.0 / 1_000_000).collect();
+    intended.sort_unstable();
+    assert_eq!(intended.len(), 2 + 5, "{intended:?}");
+    // No earlier than planned; how much later, the machine decides.
+    for (at, planned) in intended.iter().zip([0, 0, 50, 54, 58, 62, 66]) {
+        assert!((planned..planned + 30).contains(at), "{intended:?}");
+    }
+    Ok(())
+}
+
+/// A target that remembers what it was sent, and answers every third with an error.
+#[tokio::test]
+async fn a_conversation_grows_by_each_turn_and_its_answer_until_one_fails() -> Result {
+    let (seen, mut see) = tokio::sync::mpsc::unbounded_channel();
+    let answer = stream_of(&whole(&["well", " then"]));
+    let count = Arc::new(AtomicUsize::new(0));
+    let target = serve(move |mut stream, sent| {
+        let nth = count.fetch_add(1, Ordering::SeqCst);
+        let answer = if nth % 3 == 2 { body_of("500 Oh", "{}") } else { answer.clone() };
+        let _ = seen.send(sent.body["messages"].clone());
+        async move {
+            stream.write_all(answer.as_bytes()).await?;
+            stream.shutdown().await
+        }
+    });
+    let plan = plan(TARGET_URL, "users = { count = 1, turns = 5 }", PATIENT, true)?;
+    let seed = plan.seed;
+    let load = Bench::new(plan).run(target.await?).await?;
+    assert!(load.rows.len() > 6, "{}", load.rows.len());
+    let mut before = Vec::new();
+    for row in &load.rows {
+        let messages = see.try_recv()?;
+        let messages = messages.as_array().ok_or("no list")?;
+        let turn = row.id.0 % 3;
+        assert_eq!(messages.len() as u64, 2 * turn + 1);
+        assert_eq!(messages[..before.len()], before, "what was said stays as it was");
+        let question = messages.last().and_then(|last| last["content"].as_str()).ok_or("no question")?;
+        assert_eq!(squall::correlation::find_tag(seed, question.as_bytes()), Some(row.id));
+        // 20 tokens a question, 2 an answer.
+        assert_eq!(row.input_tokens, 20 * (turn as u32 + 1) + 2 * turn as u32);
+        before.clone_from(messages);
+        if turn == 2 {
+            assert_eq!(row.outcome, Outcome::HttpError);
+            before.clear();
+        } else {
+            before.push(serde_json::json!({ "role": "assistant", "content": "well then" }));
+        }
+    }
     Ok(())
 }
 

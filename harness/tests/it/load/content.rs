@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use squall::answer::Answer;
-use squall::correlation::REQUEST_HEADER;
+use squall::correlation::{REQUEST_HEADER, Which};
 use squall::name::{NodeName, RequestId};
 use squall::record::Content;
 use squall_report::{Cohort, Outcome};
@@ -26,9 +26,9 @@ async fn known(change: Change, node_sent_it: bool) -> Result<Load> {
             let id = sent.header(REQUEST_HEADER).and_then(|id| id.parse().ok()).map(RequestId);
             let id = id.ok_or(io::ErrorKind::InvalidData)?;
             correlator.attempt(id);
-            correlator.answered(id, &NodeName::from("a"));
+            correlator.answered(id, Which::First, &NodeName::from("a"));
             if node_sent_it {
-                correlator.marker(id);
+                correlator.marker(id, Which::First);
             }
             let text = change(Answer::to(sent.prompt()));
             // Split where no token ends, as gateways may.

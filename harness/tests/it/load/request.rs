@@ -1,7 +1,7 @@
 //! What is sent: who the request is, what it wants, and its key, which nothing else shows.
 
 use squall::correlation::REQUEST_HEADER;
-use squall::load::LoadError;
+use squall::load::{AccessError, LoadError};
 use squall::name::RequestId;
 use squall::scenario;
 use tokio::io::AsyncWriteExt as _;
@@ -30,7 +30,7 @@ async fn the_request_says_who_it_is_and_what_it_wants() -> Result {
         let trace = sent.header("traceparent").ok_or("no traceparent")?;
         assert_eq!((trace.len(), trace.matches('-').count()), (55, 3));
         assert_eq!(sent.header("authorization"), None);
-        assert_eq!(sent.header("accept-encoding"), None);
+        assert_eq!(sent.header("accept-encoding"), Some("identity"));
         let id: u64 = sent.header(REQUEST_HEADER).ok_or("no id")?.parse()?;
         assert_eq!(squall::correlation::find_tag(7, sent.prompt().as_bytes()), Some(RequestId(id)));
         assert_eq!(sent.body["max_tokens"], TOKENS);
@@ -65,10 +65,12 @@ async fn a_key_is_sent_and_never_shown() -> Result {
 async fn a_missing_key_is_named_before_anything_is_sent() -> Result {
     // A scenario with such a key is refused when it is read; the variable may be gone by now.
     let mut plan = plan(TARGET_URL, FEW, PATIENT, true)?;
-    plan.target.key = Some(scenario::plan::Key { env: "SQUALL_TEST_NO_SUCH_KEY".into() });
+    plan.target.access.key = Some(scenario::plan::Key::Env("SQUALL_TEST_NO_SUCH_KEY".into()));
     let load = Bench::new(plan).run(([127, 0, 0, 1], 1).into()).await?;
     assert_eq!(load.rows.len(), 0);
     let error = load.summary.err().ok_or("no error")?;
-    assert!(matches!(&error, LoadError::KeyMissing { env } if env == "SQUALL_TEST_NO_SUCH_KEY"), "{error}");
+    let missing =
+        matches!(&error, LoadError::Access(AccessError::Variable(env)) if env == "SQUALL_TEST_NO_SUCH_KEY");
+    assert!(missing, "{error}");
     Ok(())
 }

@@ -39,13 +39,13 @@ fn check_prints_the_plan() {
       c  z2  sim, ttft 60ms, itl 4ms, 32 slots, queue 256
 
     Timeline
-      from   to                                on  attempts  requests    rate
-        0s  20s  steady                                           286  14.3/s
-       20s  40s  storm                                            385  19.2/s
+      from   to                                on  attempts  requests    rate  peak
+        0s  20s  steady                                           286  14.3/s  30/s
+       20s  40s  storm                                            385  19.2/s  29/s
        24s  40s    node-kill restart_after=8s  a      100 %
        20s  40s    latency p50=20ms p99=200ms  b       30 %
        20s  40s    http-error status=503       b       10 %
-       40s   1m  recovery                                         467  23.4/s
+       40s   1m  recovery                                         467  23.4/s  35/s
 
     Objectives
       name                       claim               during            needs  expects

@@ -70,6 +70,38 @@ fn schema_and_parser_accept_every_committed_scenario() {
     assert!(seen >= 2, "only {seen} scenarios found");
 }
 
+/// Every way to say when requests are sent.
+#[test]
+fn schema_and_parser_accept_every_kind_of_load() {
+    let validator = jsonschema::validator_for(schema().as_value()).expect("a schema");
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("s.toml");
+    for load_of in [
+        "arrivals = { constant = \"90/m\" }",
+        "arrivals = { gamma = \"40/s\", cv = 3 }",
+        "arrivals = { gamma = { from = \"0/s\", to = \"40/s\", over = \"5m\" }, cv = 0.5 }",
+        "arrivals = { bursts = { low = \"0/s\", high = \"80/s\", low_for = \"20s\", high_for = \"5s\" } }",
+        "arrivals = { poisson = { steps = [{ rate = \"40/s\" }] } }",
+        "arrivals = { poisson = { steps = [{ rate = \"40/s\", ramp = \"5s\" }, { rate = \"0/s\", for = \"5s\" }, \
+         { rate = \"9/s\" }] } }",
+        "arrivals = { poisson = { daily = { mean = \"40/s\", swing = \"60%\", peak_at = \"14:00\" } } }",
+        "arrivals = { poisson = { daily = { mean = \"40/s\", swing = 1, peak_at = \"8:30\", \
+         starts_at = \"06:00\", day = \"10m\" } } }",
+        "arrivals = { poisson = \"40/s\" }\nspikes = [{ at = \"3s\", for = \"2s\", rate = \"200/s\" }]",
+        "users = { count = 20, ramp = \"10s\", think = \"exponential(2s)\", turns = 6 }",
+        "users = { steps = [{ count = 5, for = \"5s\" }, { count = 0, for = \"5s\" }, { count = 9, ramp = \"3s\" }], \
+         think = \"uniform(1s, 5s)\" }",
+    ] {
+        let text = with("arrivals = { poisson = \"40/s\" }", load_of);
+        let errors: Vec<_> = validator.iter_errors(&as_json(&text)).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{load_of}: {errors:?}");
+        fs::write(&path, text).expect("written");
+        if let Err(error) = load(&path, None) {
+            panic!("{error}");
+        }
+    }
+}
+
 #[test]
 fn schema_and_parser_refuse_the_same() {
     let validator = jsonschema::validator_for(schema().as_value()).expect("a schema");
@@ -91,6 +123,25 @@ fn schema_and_parser_refuse_the_same() {
         ("\"40/s\"", "\"40\""),
         ("\"40/s\"", "\"fast\""),
         ("poisson = \"40/s\"", "poisson = \"40/s\", constant = \"40/s\""),
+        ("poisson = \"40/s\"", "poisson = 40"),
+        ("poisson = \"40/s\"", "gamma = \"40/s\""),
+        ("poisson = \"40/s\"", "poisson = \"40/s\", cv = 2.0"),
+        ("poisson = \"40/s\"", "poisson = {}"),
+        ("poisson = \"40/s\"", "poisson = { from = \"1/s\", over = \"5s\" }"),
+        (
+            "poisson = \"40/s\"",
+            "poisson = { from = \"1/s\", to = \"2/s\", over = \"5s\", steps = [{ rate = \"1/s\" }] }",
+        ),
+        ("poisson = \"40/s\"", "poisson = { steps = [{ rate = \"1/s\", fro = \"5s\" }] }"),
+        (
+            "poisson = \"40/s\"",
+            "poisson = { daily = { mean = \"1/s\", swing = \"50%\", peak_at = \"2pm\" } }",
+        ),
+        ("poisson = \"40/s\"", "bursts = { low = \"1/s\", high = \"9/s\", low_for = \"5s\" }"),
+        ("arrivals = { poisson = \"40/s\" }", "users = { count = 3, steps = [{ count = 3 }] }"),
+        ("arrivals = { poisson = \"40/s\" }", "users = { think = \"1s\" }"),
+        ("arrivals = { poisson = \"40/s\" }", "users = { count = 3, think = \"normal(1s, 2s)\" }"),
+        ("duration = \"20s\"", "duration = \"20s\"\nload = \"2\""),
         ("duration = \"20s\"", "duration = 20"),
         ("duration = \"20s\"", "duration = \"20 parsecs\""),
         ("plugin = \"latency\"", "plugin = \"latnecy\""),

@@ -142,6 +142,7 @@ impl Parts {
             recorder: self.recorder,
             correlator: Arc::clone(&self.correlator),
             attempt_ids: Arc::new(AtomicU64::new(0)),
+            secret_headers: Arc::new([]),
         };
         let proxy = NodeProxy::start(NodeName::from("a"), upstream, context)?;
         proxy.open_listener()?;

@@ -144,3 +144,30 @@ fn a_command_without_its_readiness() {
     s.toml: 2 mistakes, nothing was run
     "#);
 }
+
+#[test]
+fn keys_and_headers_that_would_be_written_down_or_read_by_nobody() {
+    let text = with(
+        "router = {}",
+        "url = \"http://127.0.0.1:1/v1\"\nhttp = \"3\"\nheaders = { authorization = \"Bearer x\", \"x y\" = \"z\" }",
+    );
+    let told = mistakes(&text.replace("sim = {}", "sim = {}\nkey = { file = \"s.toml\" }"));
+    for part in [
+        "a scenario must hold no key",
+        "no header can be called `x y`",
+        "no version of HTTP that Squall speaks is called so",
+        "a simulated node asks for no key",
+        "4 mistakes",
+    ] {
+        assert!(told.contains(part), "`{part}` is not in:\n{told}");
+    }
+    let told = mistakes(&with(
+        "router = {}",
+        "router = {}\nca = \"s.toml\"\nhttp = \"2\"\nalso = [\"http://127.0.0.1:1/v1\"]",
+    ));
+    for part in
+        ["there is no `https` in this `url`", "speak HTTP/1.1", "`also` stands beside a `url`", "3 mistakes"]
+    {
+        assert!(told.contains(part), "`{part}` is not in:\n{told}");
+    }
+}

@@ -2,5 +2,6 @@
 
 mod faults;
 mod fleet;
+mod schedule;
 mod text;
 mod values;

@@ -119,3 +119,19 @@ fn a_trace_that_is_not_there() {
     s.toml: 2 mistakes, nothing was run
     "#);
 }
+
+#[test]
+fn a_client_that_does_not_know_what_it_wants() {
+    let client =
+        "[traffic.client]\nretries = { attempts = 1, on = [\"conect\", 200] }\nleave = {}\n[[phase]]";
+    let told = mistakes(&with("[[phase]]", client));
+    for part in [
+        "did you mean `connect`?",
+        "from 300 to 599",
+        "`leave` does not say when",
+        "expected 2 or more",
+        "4 mistakes",
+    ] {
+        assert!(told.contains(part), "`{part}` is not in:\n{told}");
+    }
+}

@@ -1,0 +1,139 @@
+//! The load in words.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use squall::scenario::plan::{
+    Arrivals, Crowd, Curve, Length, Plan, Process, Schedule, Step, Think, Traffic, Users,
+};
+use squall::traffic::trace::{self, BadRows, Spread};
+
+use super::{duration, moment, percent};
+
+pub(super) fn load(plan: &Plan) -> String {
+    let traffic = &plan.traffic;
+    let stream = if traffic.stream { "streams" } else { "no streams" };
+    let limits = traffic.limits;
+    let requests =
+        limits.requests.map_or_else(String::new, |requests| format!(", {requests} requests in all"));
+    format!(
+        "{}{}; {stream}, at most {} in flight{requests}",
+        schedule(traffic),
+        spikes(traffic),
+        limits.in_flight
+    )
+}
+
+fn schedule(traffic: &Traffic) -> String {
+    let lengths =
+        format!("{} tokens in, {} out", length(traffic.lengths.input), length(traffic.lengths.output));
+    match &traffic.schedule {
+        Schedule::Trace { trace, speed } => {
+            format!("trace {}, {speed} times as fast{}", trace.path.display(), reading(trace))
+        }
+        Schedule::Arrivals(arrivals) => format!("{}, {lengths}", described(arrivals)),
+        Schedule::Users(users) => format!("{}, {lengths}", crowd(users)),
+    }
+}
+
+/// How a trace is read, where that is not as it is.
+fn reading(trace: &trace::Source) -> String {
+    let spread = match trace.spread {
+        None => String::new(),
+        Some(Spread::Found) => ", its times spread by their rounding".into(),
+        Some(Spread::By(by)) => format!(", its times spread by {}", duration(by)),
+    };
+    let bad_rows = match trace.bad_rows {
+        BadRows::Refuse => "",
+        BadRows::Skip => ", bad rows skipped",
+    };
+    spread + bad_rows
+}
+
+fn length(length: Length) -> String {
+    match length {
+        Length::Fixed(tokens) => tokens.to_string(),
+        Length::Lognormal { mean, sd } => format!("{mean} ± {sd}"),
+    }
+}
+
+/// `40/s Poisson`.
+fn described(arrivals: &Arrivals) -> String {
+    let process = match arrivals.process {
+        Process::Constant => "evenly".into(),
+        Process::Poisson => "Poisson".into(),
+        Process::Gamma { cv } => format!("gamma, CV {cv}"),
+    };
+    match &arrivals.rate {
+        Curve::Level(level) => format!("{} {process}", rate(*level)),
+        Curve::Ramp { from, to, over } => {
+            format!("from {} to {} over {}, {process}", rate(*from), rate(*to), duration(*over))
+        }
+        Curve::Steps(steps) => {
+            let steps = steps.iter().map(|Step { rate: to, ramp, lasts }| step(&rate(*to), *ramp, *lasts));
+            format!("{}, {process}", steps.collect::<Vec<_>>().join(", then "))
+        }
+        Curve::Daily { mean, swing, peak_at, starts_at, day } => format!(
+            "daily curve, {} ± {} with its peak at {}, a day lasts {} and begins at {}, {process}",
+            rate(*mean),
+            percent(*swing),
+            clock(*peak_at),
+            duration(*day),
+            clock(*starts_at)
+        ),
+        Curve::Bursts { low, high, low_for, high_for } => format!(
+            "bursts of {} for about {}, between them {} for about {}",
+            rate(*high),
+            duration(*high_for),
+            rate(*low),
+            duration(*low_for)
+        ),
+    }
+}
+
+fn step(level: &str, ramp: Duration, lasts: Option<Duration>) -> String {
+    let mut text =
+        if ramp.is_zero() { level.to_owned() } else { format!("over {} to {level}", duration(ramp)) };
+    if let Some(lasts) = lasts.filter(|lasts| !lasts.is_zero()) {
+        let _ = write!(text, " for {}", duration(lasts));
+    }
+    text
+}
+
+fn crowd(users: &Users) -> String {
+    let steps =
+        users.crowd.iter().map(|Crowd { count, ramp, lasts }| step(&count.to_string(), *ramp, *lasts));
+    let steps = steps.collect::<Vec<_>>().join(", then ");
+    let think = match users.think {
+        Think::Fixed(think) if think.is_zero() => "do not think".into(),
+        Think::Fixed(think) => format!("think for {}", duration(think)),
+        Think::Exponential(mean) => format!("think for {} on average (exponential)", duration(mean)),
+        Think::Uniform { least, most } => format!("think for {} to {}", duration(least), duration(most)),
+        Think::Lognormal { mean, sd } => format!("think for {} ± {}", duration(mean), duration(sd)),
+    };
+    let talk = match users.turns {
+        1 => String::new(),
+        turns => format!(" and talk for {turns} turns"),
+    };
+    format!("{steps} users who {think}{talk}")
+}
+
+fn spikes(traffic: &Traffic) -> String {
+    traffic.spikes.iter().fold(String::new(), |mut text, spike| {
+        let (more, at) = (rate(spike.rate), moment(spike.at));
+        let _ = write!(text, "; {more} more at {at} for {}", duration(spike.lasts));
+        text
+    })
+}
+
+/// Without the noise of binary fractions: `90/m` is 1.5/s.
+fn rate(rate: f64) -> String {
+    let text = format!("{rate:.3}");
+    format!("{}/s", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// `14:30`.
+fn clock(since_midnight: Duration) -> String {
+    let minutes = since_midnight.as_secs() / 60;
+    format!("{:02}:{:02}", minutes / 60, minutes % 60)
+}

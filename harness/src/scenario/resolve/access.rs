@@ -1,0 +1,138 @@
+//! Keys, headers, certificates, and the version of HTTP.
+
+use std::collections::BTreeMap;
+
+use super::super::diagnostic::Diagnostic;
+use super::super::place::Placed;
+use super::super::plan::{Access, Entry, Header, HeaderSource, Http, Key};
+use super::super::raw::{self, TextOrKey};
+use super::Resolver;
+use crate::access::holds_key;
+
+impl Resolver {
+    pub(super) fn access(
+        &mut self,
+        key: Option<&Placed<raw::Key>>,
+        headers: &BTreeMap<String, Placed<TextOrKey>>,
+        ca: Option<&Placed<String>>,
+    ) -> Access {
+        Access {
+            key: key.map(|key| self.key(key)),
+            headers: headers.iter().map(|(name, value)| self.header(name, value)).collect(),
+            ca: ca.map(|path| self.file("certificates", path, &path.span)),
+        }
+    }
+
+    fn key(&mut self, raw: &Placed<raw::Key>) -> Key {
+        let places = [
+            ("env", raw.env.as_ref().map(|env| &env.span)),
+            ("file", raw.file.as_ref().map(|file| &file.span)),
+        ];
+        self.exactly_one("key", &raw.span, &places, "env = \"OPENAI_API_KEY\"");
+        self.key_of(raw.env.as_ref(), raw.file.as_ref())
+    }
+
+    fn key_of(&mut self, env: Option<&Placed<String>>, file: Option<&Placed<String>>) -> Key {
+        if let Some(file) = file {
+            return Key::File(self.file("key", file, &file.span));
+        }
+        let Some(env) = env else { return Key::Env(String::new()) };
+        let name = env.as_str();
+        let problem = match std::env::var(name) {
+            _ if name.is_empty() || name.contains(['=', '\0']) => Some("no variable can have this name"),
+            Ok(value) if value.trim().is_empty() => Some("it is empty"),
+            Ok(_) => None,
+            Err(std::env::VarError::NotPresent) => Some("it is not set"),
+            Err(std::env::VarError::NotUnicode(_)) => Some("it is not text"),
+        };
+        if let Some(problem) = problem {
+            self.mistake(
+                Diagnostic::new(format!("the environment variable `{}` holds no key", name.escape_debug()))
+                    .at(&env.span, problem)
+                    .help("set it before Squall starts, or take `key` away if the target needs none"),
+            );
+        }
+        Key::Env(name.into())
+    }
+
+    fn header(&mut self, name: &str, raw: &Placed<TextOrKey>) -> Header {
+        let name = name.to_ascii_lowercase();
+        let parsed = http::HeaderName::try_from(&name);
+        if let Err(error) = &parsed {
+            self.mistake(
+                Diagnostic::new(format!("no header can be called `{}`", name.escape_debug()))
+                    .at(&raw.span, error.to_string()),
+            );
+        }
+        let value = match &raw.value {
+            TextOrKey::Text(text) => {
+                if parsed.is_ok_and(|name| holds_key(&name)) {
+                    self.mistake(
+                        Diagnostic::new("a scenario must hold no key")
+                            .at(&raw.span, "this is written into reports")
+                            .help(format!(
+                                "put it into an environment variable: `{name} = {{ env = \"NAME\" }}`"
+                            )),
+                    );
+                } else if http::HeaderValue::try_from(text).is_err() {
+                    self.mistake(
+                        Diagnostic::new("no header can have this value")
+                            .at(&raw.span, "this has a line end or a control character"),
+                    );
+                }
+                HeaderSource::Text(text.clone())
+            }
+            TextOrKey::Key(key) => {
+                let places = [
+                    ("env", key.env.as_ref().map(|env| &env.span)),
+                    ("file", key.file.as_ref().map(|file| &file.span)),
+                ];
+                self.exactly_one("a header's value", &raw.span, &places, "env = \"TENANT\"");
+                HeaderSource::Secret {
+                    scheme: key.scheme.as_ref().map(|scheme| self.scheme(scheme)),
+                    key: self.key_of(key.env.as_ref(), key.file.as_ref()),
+                }
+            }
+        };
+        Header { name, value }
+    }
+
+    /// The word before a secret.
+    fn scheme(&mut self, raw: &Placed<String>) -> String {
+        if raw.is_empty() || !raw.bytes().all(|byte| byte.is_ascii_graphic()) {
+            self.mistake(
+                Diagnostic::new("what stands before a secret is one word")
+                    .at(&raw.span, "expected a word of ASCII")
+                    .help("write `scheme = \"Bearer\"`"),
+            );
+        }
+        raw.value.clone()
+    }
+
+    /// Certificates are looked at where TLS is spoken.
+    pub(super) fn ca_has_https(&mut self, ca: Option<&Placed<String>>, url: Option<&Placed<String>>) {
+        let Some(ca) = ca.filter(|_| !url.is_some_and(|url| url.starts_with("https://"))) else { return };
+        self.mistake(
+            Diagnostic::new("`ca` says whose certificates count, and none are shown here")
+                .at(&ca.span, "there is no `https` in this `url`")
+                .help("write `url = \"https://…\"`, or take `ca` away"),
+        );
+    }
+
+    pub(super) fn http(&mut self, raw: &Placed<String>, entry: &Entry) -> Option<Http> {
+        match (raw.as_str(), entry) {
+            ("1.1", _) => return Some(Http::One),
+            ("2", Entry::Url(_) | Entry::Command(_)) => return Some(Http::Two),
+            ("2", Entry::Router(_) | Entry::Node(_)) => self.mistake(
+                Diagnostic::new("the router and the proxies before nodes speak HTTP/1.1")
+                    .at(&raw.span, "expected `\"1.1\"` here")
+                    .help("HTTP/2 is for a target with a `url` or a `command`"),
+            ),
+            _ => self.mistake(
+                Diagnostic::new("no version of HTTP that Squall speaks is called so")
+                    .at(&raw.span, "expected `\"1.1\"` or `\"2\"`"),
+            ),
+        }
+        None
+    }
+}
