@@ -16,6 +16,7 @@ mod passed;
 mod relay;
 mod scan;
 mod socket;
+mod streams;
 mod thread;
 mod upstream;
 

@@ -91,6 +91,7 @@ impl Relay {
         let Answer { api, streams, good, pace } = answer;
         let ender = Arc::clone(ender);
         let scanner = Scanner::new(api);
+        let stream = Arc::clone(&ender);
         let relay = Self {
             entry,
             ender,
@@ -103,8 +104,13 @@ impl Relay {
             held_until: Nanos::ZERO,
             scanner,
         };
-        let frames = futures_util::stream::unfold(frames, |mut frames| async {
-            Some((Ok(frames.recv().await?), frames))
+        let frames = futures_util::stream::unfold((frames, stream), |(mut frames, stream)| async {
+            let frame = tokio::select! {
+                biased;
+                frame = frames.recv() => Ok(frame?),
+                how = stream.ends_stream() => Err(how.of_stream()),
+            };
+            Some((frame, (frames, stream)))
         });
         (relay, StreamBody::new(frames).boxed_unsync())
     }
@@ -347,7 +353,7 @@ impl Relay {
         self.ender.settled().await;
     }
 
-    /// Ends the client's connection, after what was passed on before.
+    /// Ends the client's connection, or its stream, after what was passed on before.
     async fn end(mut self, how: HowToEnd) {
         self.entry.close();
         self.settled().await;

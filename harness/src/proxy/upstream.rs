@@ -22,7 +22,7 @@ use tokio::net::TcpStream;
 
 use crate::access::{self, AccessError};
 use crate::api::Api;
-use crate::scenario::plan::Access;
+use crate::scenario::plan::{Access, Http};
 use crate::tls::Tls;
 
 /// How the node broke an exchange off.
@@ -43,16 +43,18 @@ pub(crate) struct Manner {
     pub(crate) tls: Option<Tls>,
     /// The host that it is to be asked as; what the client called it otherwise.
     pub(crate) host: Option<HeaderValue>,
+    /// By this version of HTTP; by that of the client where there is none.
+    pub(crate) http: Option<Http>,
     /// What lets requests in, for each API, in place of what the client sent.
     lets_in: Vec<(Api, HeaderMap)>,
 }
 
 impl Manner {
-    /// The plain one, with what `access` says to send.
+    /// That of a node whose HTTP is not ours: plain, by 1.1, with what `access` says to send.
     pub(crate) fn with(access: &Access) -> Result<Self, AccessError> {
         let headers = |api| Ok((api, access::headers(access, api)?));
         let lets_in = Api::ALL.into_iter().map(headers).collect::<Result<_, _>>()?;
-        Ok(Self { tls: None, host: None, lets_in })
+        Ok(Self { tls: None, host: None, http: Some(Http::One), lets_in })
     }
 
     /// Makes the headers of a request those that the node is to see.
@@ -101,7 +103,7 @@ impl Upstream {
     }
 
     fn arriving(self: &Arc<Self>, link: Link, response: Response<Incoming>) -> Response<Arriving> {
-        response.map(|body| Arriving { body, link: Some(link), home: Arc::clone(self) })
+        response.map(|body| Arriving { body, link: Some((link, Arc::clone(self))) })
     }
 }
 
@@ -122,7 +124,7 @@ impl Link {
         let stream = TcpStream::connect(address).await.map_err(|_| Broken::Unreachable)?;
         stream.set_nodelay(true).map_err(|_| Broken::Unreachable)?;
         let Some(tls) = tls else { return Self::speak(address, stream).await };
-        match tls.secure(stream).await {
+        match tls.secure(stream, Http::One).await {
             Ok(stream) => Self::speak(address, stream).await,
             Err(error) => {
                 tracing::warn!("no TLS with {address}: {error}");
@@ -172,28 +174,35 @@ async fn driving<T>(connection: &mut Connection, over: &mut bool, work: impl Fut
 /// The body of the node's answer, with the connection that it comes over.
 pub(super) struct Arriving {
     body: Incoming,
-    /// None once the body has come whole.
-    link: Option<Link>,
-    home: Arc<Upstream>,
+    /// With where it is kept once the body has come whole; none after that, and for a stream of HTTP/2, whose
+    /// connection others share.
+    link: Option<(Link, Arc<Upstream>)>,
 }
 
 impl Arriving {
+    /// That of a stream.
+    pub(super) fn of_stream(body: Incoming) -> Self {
+        Self { body, link: None }
+    }
+
     /// The next frame; none at the body's end.
     pub(super) async fn frame(&mut self) -> Option<Result<Frame<Bytes>, hyper::Error>> {
         let frame = match &mut self.link {
-            Some(link) => driving(&mut link.connection, &mut link.over, self.body.frame()).await,
+            Some((link, _)) => driving(&mut link.connection, &mut link.over, self.body.frame()).await,
             None => self.body.frame().await,
         };
-        if self.body.is_end_stream() || frame.is_none() {
+        if (frame.is_none() || self.is_whole())
+            && let Some((link, home)) = self.link.take()
+        {
             // Before the client can know that this was all, and send its next request.
-            *self.home.idle.lock() = self.link.take();
+            *home.idle.lock() = Some(link);
         }
         frame
     }
 
     /// Nothing follows the last frame.
     pub(super) fn is_whole(&self) -> bool {
-        self.link.is_none()
+        self.body.is_end_stream()
     }
 
     /// The body, once it is whole.
@@ -213,6 +222,11 @@ impl Arriving {
 pub(super) fn how_it_broke(error: &hyper::Error) -> Broken {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<h2::Error>() {
+            // A stream of it; or the node leaves the whole connection.
+            let reset = error.is_reset() && error.reason() != Some(h2::Reason::CANCEL);
+            return if reset { Broken::Reset } else { Broken::Cut };
+        }
         if let Some(error) = error.downcast_ref::<io::Error>()
             && matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
         {

@@ -107,7 +107,8 @@ pub(super) struct Target {
     #[schemars(example = &"certificates/ca.pem")]
     pub(super) ca: Option<Placed<String>>,
     /// The version of HTTP. When it is left out: 1.1, or what the server prefers of both over TLS.
-    /// `2` without TLS is spoken by prior knowledge (h2c), with a `url` or a `command`.
+    /// `2` without TLS is spoken by prior knowledge (h2c). The router and the proxies before simulated nodes
+    /// speak to what is behind them as they are spoken to; other nodes are spoken to by 1.1.
     #[schemars(example = &"2", extend("enum" = ["1.1", "2"]))]
     pub(super) http: Option<Placed<String>>,
     /// What its tokens are counted by: `o200k_base`, `cl100k_base`, `p50k_base` or `r50k_base` of
