@@ -13,11 +13,13 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::access::{AccessError, certificates};
+use crate::scenario::plan::Http;
 
 /// Secures connections to one server.
 #[derive(Clone)]
 pub(crate) struct Tls {
-    connector: TlsConnector,
+    one: TlsConnector,
+    two: TlsConnector,
     server: ServerName<'static>,
 }
 
@@ -37,7 +39,7 @@ pub enum TlsError {
 
 impl Tls {
     /// To the server called `host`, whose certificate must come from an authority in the file `ca`, or,
-    /// without one, from an authority that this system trusts. HTTP/1.1 is spoken over it.
+    /// without one, from an authority that this system trusts.
     pub(crate) fn new(host: &str, ca: Option<&Path>) -> Result<Self, TlsError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
@@ -45,15 +47,23 @@ impl Tls {
             Some(path) => builder.with_root_certificates(roots(path)?).with_no_client_auth(),
             None => builder.with_platform_verifier()?.with_no_client_auth(),
         };
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let mut connector = |protocol: &[u8]| {
+            config.alpn_protocols = vec![protocol.to_vec()];
+            TlsConnector::from(Arc::new(config.clone()))
+        };
+        let (one, two) = (connector(b"http/1.1"), connector(b"h2"));
         // An address in brackets is one without them here.
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Ok(Self { connector: Arc::new(config).into(), server: ServerName::try_from(host)? })
+        Ok(Self { one, two, server: ServerName::try_from(host)? })
     }
 
-    /// Secures a connection.
-    pub(crate) async fn secure(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        self.connector.connect(self.server.clone(), stream).await
+    /// Secures a connection over which this version of HTTP is spoken.
+    pub(crate) async fn secure(&self, stream: TcpStream, http: Http) -> io::Result<TlsStream<TcpStream>> {
+        let connector = match http {
+            Http::One => &self.one,
+            Http::Two => &self.two,
+        };
+        connector.connect(self.server.clone(), stream).await
     }
 }
 

@@ -9,7 +9,7 @@ use super::FleetError;
 use super::process::{Output, Process};
 use super::reaper::Reaper;
 use crate::proxy::Manner;
-use crate::scenario::plan::{Access, Command, NodeKind, NodePlan, SimSpec};
+use crate::scenario::plan::{Access, Command, Http, NodeKind, NodePlan, SimSpec};
 use crate::tls::{Tls, TlsError};
 
 /// Between two looks at whether a process is ready.
@@ -81,7 +81,7 @@ impl Launcher {
                 let stream = stream.map_err(|error| unreachable(error.to_string()))?;
                 let manner = manner(origin, &node.access)?;
                 if let Some(tls) = &manner.tls {
-                    let secured = tokio::time::timeout(READY_PROBE, tls.secure(stream)).await;
+                    let secured = tokio::time::timeout(READY_PROBE, tls.secure(stream, Http::One)).await;
                     let secured = secured.map_err(|_| unreachable("it does not answer by TLS".into()))?;
                     secured.map_err(|error| unreachable(error.to_string()))?;
                 }

@@ -72,6 +72,12 @@ fn of(error: &(dyn StdError + 'static), connecting: bool) -> Wire {
                 _ => {}
             }
         }
+        if let Some(stream) = source.downcast_ref::<h2::Error>() {
+            // A stream that nobody goes on with is one that was broken off; any other reset says that something
+            // went wrong.
+            let cut = stream.is_reset() && stream.reason() == Some(h2::Reason::CANCEL);
+            return if cut { Wire::Cut(text) } else { Wire::Reset(text) };
+        }
         if let Some(http) = source.downcast_ref::<hyper::Error>() {
             if http.is_incomplete_message() {
                 return Wire::Cut(text);
@@ -81,8 +87,7 @@ fn of(error: &(dyn StdError + 'static), connecting: bool) -> Wire {
             }
         }
     }
-    // What is left ends a connection in the middle of an exchange: a stream that HTTP/2 reset, TLS that
-    // broke off.
+    // What is left ends a connection in the middle of an exchange: TLS that broke off.
     Wire::Reset(text)
 }
 

@@ -5,21 +5,30 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Request, Response, header};
+use http::{HeaderMap, Request, Response, Uri, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
 
 use super::attempt::Entry;
 use super::relay::{Answer, Relay, broke};
 use super::socket::{Ender, HowToEnd};
-use super::upstream::{Upstream, how_it_broke};
+use super::streams::Streams;
+use super::upstream::{Arriving, Upstream, how_it_broke};
 use crate::api::Api;
 use crate::fault::{BodyVerdict, Canned, ResponseHead, ResponseVerdict};
 use crate::record::AttemptEnd;
 
-/// A response body; it never fails, since a broken one is ended at its socket.
-pub(super) type Body = UnsyncBoxBody<Bytes, std::convert::Infallible>;
+/// How a request goes on to the node.
+pub(super) enum Way<'a> {
+    /// By HTTP/1.1.
+    One(&'a Arc<Upstream>),
+    /// By HTTP/2.
+    Two(&'a Streams),
+}
+
+/// A response body. It fails with the reset of its stream, where it has one of HTTP/2; over HTTP/1.1 it never
+/// does, since a broken one is ended at its socket.
+pub(super) type Body = UnsyncBoxBody<Bytes, h2::Error>;
 
 /// Headers of one connection that mean nothing on the next.
 const HOP_BY_HOP: [header::HeaderName; 4] =
@@ -27,7 +36,8 @@ const HOP_BY_HOP: [header::HeaderName; 4] =
 
 /// A whole answer that a fault gives in the node's place.
 pub(super) fn answer(canned: Canned) -> Response<Body> {
-    let mut response = Response::new(Full::new(canned.body).boxed_unsync());
+    let body = Full::new(canned.body).map_err(|never| match never {});
+    let mut response = Response::new(body.boxed_unsync());
     *response.status_mut() = canned.status;
     *response.headers_mut() = canned.headers;
     remove_hop_by_hop(response.headers_mut());
@@ -52,7 +62,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 /// Forwards a request and returns the response that its client gets, or how its connection ends.
 pub(super) async fn forward(
     mut entry: Entry,
-    upstream: &mut Upstream,
+    way: Way<'_>,
     ender: &Arc<Ender>,
     parts: Parts,
     body: Bytes,
@@ -67,7 +77,14 @@ pub(super) async fn forward(
         manner.dress(request.headers_mut(), api);
     }
     let tls = manner.and_then(|manner| manner.tls.as_ref());
-    let response = match upstream.send(address, tls, request).await {
+    let sent = match way {
+        Way::One(upstream) => upstream.send(address, tls, request).await,
+        Way::Two(streams) => {
+            let response = streams.send(address, tls, request).await;
+            response.map(|response| response.map(Arriving::of_stream))
+        }
+    };
+    let response = match sent {
         Ok(response) => response,
         Err(broken) => {
             let how = broke(&mut entry, broken);
@@ -76,6 +93,7 @@ pub(super) async fn forward(
     };
     entry.first_byte();
     let (mut head, body) = response.into_parts();
+    head.version = http::Version::HTTP_11;
     remove_hop_by_hop(&mut head.headers);
     let mut pace = None;
     entry.faults.catch_up();
@@ -131,11 +149,11 @@ async fn with_body(
     mut entry: Entry,
     ender: &Arc<Ender>,
     mut head: http::response::Parts,
-    body: Incoming,
+    body: Arriving,
     about: Answer,
 ) -> Result<Response<Body>, HowToEnd> {
     let body = match body.collect().await {
-        Ok(body) => body.to_bytes(),
+        Ok(body) => body,
         Err(error) => return Err(broke(&mut entry, how_it_broke(&error))),
     };
     let ruling = entry.faults.body(&body);
@@ -168,14 +186,21 @@ fn inject(entry: &mut Entry, how: HowToEnd) -> HowToEnd {
     how
 }
 
+/// The request as the node is to see it, with its host in a header, whichever HTTP it came by.
 fn outgoing(mut parts: Parts, body: Bytes) -> Request<Full<Bytes>> {
+    parts.version = http::Version::HTTP_11;
+    if let Some(authority) = parts.uri.authority()
+        && let Ok(host) = authority.as_str().try_into()
+    {
+        parts.headers.insert(header::HOST, host);
+        parts.uri = parts.uri.path_and_query().cloned().map_or_else(|| Uri::from_static("/"), Uri::from);
+    }
     remove_hop_by_hop(&mut parts.headers);
     parts.headers.remove(header::CONNECTION);
     if parts.headers.contains_key(header::ACCEPT_ENCODING) {
         // What is compressed neither the ledger nor a fault can see into.
         parts.headers.insert(header::ACCEPT_ENCODING, header::HeaderValue::from_static("identity"));
     }
-    parts.version = http::Version::HTTP_11;
     Request::from_parts(parts, Full::new(body))
 }
 

@@ -12,9 +12,11 @@ mod attempt;
 mod connection;
 mod forward;
 mod listener;
+mod passed;
 mod relay;
 mod scan;
 mod socket;
+mod streams;
 mod thread;
 mod upstream;
 

@@ -1,5 +1,6 @@
 //! A client's socket whose end can be chosen: a FIN or an RST.
 
+use std::future::pending;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 /// Between two looks at whether a socket has taken what it was given.
 const SETTLE: Duration = Duration::from_millis(1);
 
-/// How a connection is to end.
+/// How a connection, or a stream of HTTP/2, is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HowToEnd {
     /// As a process closes a socket.
@@ -24,17 +25,49 @@ pub(super) enum HowToEnd {
     Rst,
 }
 
-/// Chooses a connection's end from elsewhere.
+impl HowToEnd {
+    /// The reset of a stream that says the same: `CANCEL` where nobody goes on, `INTERNAL_ERROR` where something
+    /// broke.
+    pub(super) fn of_stream(self) -> h2::Error {
+        match self {
+            Self::Fin => h2::Reason::CANCEL.into(),
+            Self::Rst => h2::Reason::INTERNAL_ERROR.into(),
+        }
+    }
+}
+
+/// Chooses the end of a connection, or of a stream of it, from elsewhere.
 #[derive(Default)]
 pub(super) struct Ender {
     reset: AtomicBool,
-    /// The last write found the socket full.
-    blocked: AtomicBool,
+    /// The connection's last write found the socket full.
+    blocked: Arc<AtomicBool>,
     now: CancellationToken,
+    /// It ends a stream alone; other streams of the connection go on.
+    stream: bool,
 }
 
 impl Ender {
-    /// Ends the connection now.
+    /// Of a stream of this connection.
+    pub(super) fn stream(&self) -> Self {
+        Self { blocked: Arc::clone(&self.blocked), stream: true, ..Self::default() }
+    }
+
+    /// Whether it ends a stream alone.
+    pub(super) fn is_stream(&self) -> bool {
+        self.stream
+    }
+
+    /// Waits until the stream is to end, and says how. Whoever serves a connection ends that.
+    pub(super) async fn ends_stream(&self) -> HowToEnd {
+        if !self.stream {
+            return pending().await;
+        }
+        self.now.cancelled().await;
+        if self.reset.load(Ordering::Acquire) { HowToEnd::Rst } else { HowToEnd::Fin }
+    }
+
+    /// Ends it now.
     pub(super) fn end(&self, how: HowToEnd) {
         self.reset.store(how == HowToEnd::Rst, Ordering::Release);
         self.now.cancel();

@@ -14,10 +14,13 @@ use squall_report::Metric;
 pub use crate::api::Api;
 use crate::clock::Nanos;
 use crate::name::NodeName;
+use crate::traffic::trace;
 
 mod schedule;
 
-pub use schedule::{Arrivals, Crowd, Curve, Process, Schedule, Spike, Step, Think, Users};
+pub use schedule::{
+    Arrivals, Crowd, Curve, Process, Schedule, Sessions, Spike, Step, SubRequests, Think, Tools, Turns, Users,
+};
 
 /// What is shown of a secret.
 const HIDDEN: &str = "***";
@@ -306,10 +309,15 @@ pub struct Traffic {
     pub schedule: Schedule,
     /// What is sent on top of that, in the scenario's order; none for users.
     pub spikes: Vec<Spike>,
+    /// What each arrival begins; none where it is one request. Only beside [`Schedule::Arrivals`].
+    pub sessions: Option<Sessions>,
     /// How long prompts and answers are, where neither the schedule nor the corpus says.
     pub lengths: Lengths,
     /// The file that prompts are taken from; where there is none, they are written.
     pub corpus: Option<PathBuf>,
+    /// The trace whose rows say what is asked, where something else says when. Beside neither a corpus nor
+    /// sessions nor [`Schedule::Trace`].
+    pub rows: Option<trace::Source>,
     /// Ask for streams.
     pub stream: bool,
     /// The limits a client keeps.

@@ -20,7 +20,9 @@ use super::units::{CLOCK_PATTERN, DURATION_PATTERN, RATE_PATTERN, THINK_PATTERN}
 
 mod schedule;
 
-pub(super) use schedule::{Arrivals, Bursts, Daily, Rate, RateStep, Spike, UserStep, Users};
+pub(super) use schedule::{
+    Arrivals, Bursts, Daily, Rate, RateStep, Session, Spike, SubRequests, Tools, UserStep, Users,
+};
 
 /// A Squall scenario: what is loaded, what is broken, and what must hold. Paths in it are relative
 /// to the file.
@@ -107,7 +109,8 @@ pub(super) struct Target {
     #[schemars(example = &"certificates/ca.pem")]
     pub(super) ca: Option<Placed<String>>,
     /// The version of HTTP. When it is left out: 1.1, or what the server prefers of both over TLS.
-    /// `2` without TLS is spoken by prior knowledge (h2c), with a `url` or a `command`.
+    /// `2` without TLS is spoken by prior knowledge (h2c). The router and the proxies before simulated nodes
+    /// speak to what is behind them as they are spoken to; other nodes are spoken to by 1.1.
     #[schemars(example = &"2", extend("enum" = ["1.1", "2"]))]
     pub(super) http: Option<Placed<String>>,
     /// What its tokens are counted by: `o200k_base`, `cl100k_base`, `p50k_base` or `r50k_base` of
@@ -232,7 +235,7 @@ pub(super) struct Sim {
 /// The load: exactly one of `trace`, `arrivals` and `users`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "[traffic]", extend("oneOf" = [{"required": ["trace"]}, {"required": ["arrivals"]}, {"required": ["users"]}]))]
+#[schemars(title = "[traffic]", extend("oneOf" = [{"required": ["trace"]}, {"required": ["arrivals"]}, {"required": ["users"]}], "dependencies" = {"session": ["arrivals"]}))]
 pub(super) struct Traffic {
     /// Replay a recorded trace: its arrivals, and its lengths of prompts and answers.
     #[schemars(example = json!({"path": "traces/azure_llm_2023_conv.csv", "speed": 4.0}))]
@@ -247,6 +250,10 @@ pub(super) struct Traffic {
     /// they are laid on as it is.
     #[schemars(example = json!([{"at": "30s", "for": "5s", "rate": "200/s"}]))]
     pub(super) spikes: Option<Placed<Vec<Placed<Spike>>>>,
+    /// With `arrivals`: each arrival begins a session, a conversation of several requests, instead of being
+    /// one request alone.
+    #[schemars(example = json!({"turns": 6, "think": "exponential(2s)"}))]
+    pub(super) session: Option<Placed<Session>>,
     /// With `arrivals`, `users` or `spikes`: what is asked, and how long prompts and answers are.
     #[schemars(example = json!({"input": "lognormal(600, 400)", "output": 200}))]
     pub(super) prompts: Option<Placed<Prompts>>,
@@ -379,7 +386,7 @@ pub(super) enum BadRows {
     Skip,
 }
 
-/// What is asked: conversations of a corpus, or texts that are written. Lengths are in tokens: a number, or
+/// What is asked: conversations of a corpus, what the rows of a trace say, or texts that are written. Lengths are in tokens: a number, or
 /// `lognormal(mean, standard deviation)`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -395,6 +402,26 @@ pub(super) struct Prompts {
     /// have lengths of their own, so `input` has no place beside it.
     #[schemars(example = "corpora/chat.jsonl")]
     pub(super) corpus: Option<Placed<String>>,
+    /// With `arrivals` or `users`: ask what the rows of a trace say, one after the other and then from the first
+    /// again, whether or not they have times. What a row does not say is as `input` and `output`.
+    #[schemars(example = json!({"path": "traces/mooncake.jsonl"}))]
+    pub(super) trace: Option<Placed<PromptTrace>>,
+}
+
+/// A trace whose rows say what is asked, but not when.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "the trace of prompts")]
+pub(super) struct PromptTrace {
+    /// The trace's file, plain or compressed (`.gz`, `.zst`), of any format that `traffic.trace` reads.
+    #[schemars(example = "traces/azure_llm_2023_conv.csv")]
+    pub(super) path: Placed<String>,
+    /// Its format; found by its first line when it is left out.
+    #[schemars(example = &"mooncake")]
+    pub(super) format: Option<TraceFormat>,
+    /// What becomes of a row that is not what the format says; `refuse` when it is left out.
+    #[schemars(example = &"skip")]
+    pub(super) bad_rows: Option<BadRows>,
 }
 
 /// The limits a client keeps.

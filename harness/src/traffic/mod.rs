@@ -14,6 +14,8 @@ mod prompt;
 mod prose;
 mod rate;
 mod rescaled;
+mod rows;
+mod sessions;
 mod spikes;
 #[cfg(test)]
 mod statistics;
@@ -29,6 +31,7 @@ pub use conversation::{Conversation, Expect, Message, NoQuestion, Prompt, Role, 
 pub use corpus::corpus_schema_text;
 pub use dialogue::Dialogue;
 pub use prompt::{MAX_TOKENS, Prompts, Shape};
+pub use sessions::{Given, MOST_CALLS, MOST_TURNS, Opening, Pause, Pauses, Toolbox};
 pub use users::{Stay, Thinking, most_users, stays};
 
 /// Why there is no traffic.
@@ -63,7 +66,8 @@ pub enum TrafficError {
     /// The trace has no times, and nothing else says when its requests are sent.
     #[error(
         "the trace {} has no times, and a trace is replayed by its times: give each row one (`at_s`, in \
-         seconds, in the format `squall`)", path.display(),
+         seconds, in the format `squall`), or say when its requests are sent: `arrivals` or `users` with \
+         `prompts = {{ trace = … }}`", path.display(),
     )]
     NoTimes {
         /// The trace.

@@ -9,9 +9,9 @@ use std::time::Duration;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -81,7 +81,9 @@ async fn connection(stream: TcpStream, router: Arc<Router>, mut stopped: watch::
         let router = Arc::clone(&router);
         async move { Ok::<_, Infallible>(router.answer(request).await) }
     });
-    let mut served = pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    // Streams of HTTP/2 are tasks of their own, which end with their connection.
+    let server = auto::Builder::new(TokioExecutor::new());
+    let mut served = pin!(server.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
         () = told(&mut stopped) => {
@@ -145,7 +147,7 @@ impl Router {
                 return response;
             }
         };
-        let request = Outgoing::new(head.method, &head.uri, head.headers, body);
+        let request = Outgoing::new(head.method, &head.uri, head.headers, body).by(head.version);
         match &self.policy {
             Policy::Failover(failover) => failover.forward(&request).await,
             Policy::Naive(naive) => naive.forward(&request).await,

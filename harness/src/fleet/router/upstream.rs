@@ -6,7 +6,7 @@ use std::io;
 use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderMap, Method, Request, Uri, response};
+use http::{HeaderMap, Method, Request, Uri, Version, response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Frame, Incoming};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -36,6 +36,8 @@ pub(super) struct Outgoing {
     pub(super) path: PathAndQuery,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// By HTTP/2, as it came; HTTP/1.1 otherwise.
+    by_2: bool,
 }
 
 impl Outgoing {
@@ -48,7 +50,12 @@ impl Outgoing {
         // Whatever is no path (`OPTIONS *`) asks for the server as a whole.
         let path = uri.path_and_query().filter(|path| path.as_str().starts_with('/')).cloned();
         let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
-        Self { method, path, headers, body }
+        Self { method, path, headers, body, by_2: false }
+    }
+
+    /// Sent on by the version of HTTP that it came by.
+    pub(super) fn by(self, version: Version) -> Self {
+        Self { by_2: version == Version::HTTP_2, ..self }
     }
 
     /// The API that it asks: by it the router's own errors are written.
@@ -109,6 +116,8 @@ impl Failure {
 #[derive(Clone, Debug)]
 pub(super) struct Sender {
     client: Client<HttpConnector, Full<Bytes>>,
+    /// For HTTP/2, without TLS by prior knowledge.
+    client_2: Client<HttpConnector, Full<Bytes>>,
 }
 
 impl Sender {
@@ -126,7 +135,8 @@ impl Sender {
         // A request that met a connection closed while idle goes out on another: it was never sent,
         // so it is no attempt.
         builder.retry_canceled_requests(true);
-        Self { client: builder.build(connector) }
+        let client = builder.build(connector.clone());
+        Self { client, client_2: builder.http2_only(true).build(connector) }
     }
 
     /// Sends and waits for the head of the answer.
@@ -145,7 +155,8 @@ impl Sender {
         // Built of parts that are valid each; none of them is missing.
         *sent.uri_mut() = uri.map_err(|error| Failure::Lost(error.to_string()))?;
         *sent.headers_mut() = request.headers.clone();
-        self.client.request(sent).await.map_err(|error| failure(&error))
+        let client = if request.by_2 { &self.client_2 } else { &self.client };
+        client.request(sent).await.map_err(|error| failure(&error))
     }
 
     /// Sends and waits for the first frame of the answer's body.

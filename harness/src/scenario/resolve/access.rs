@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::diagnostic::Diagnostic;
 use super::super::place::Placed;
-use super::super::plan::{Access, Entry, Header, HeaderSource, Http, Key};
+use super::super::plan::{Access, Header, HeaderSource, Http, Key};
 use super::super::raw::{self, TextOrKey};
 use super::Resolver;
 use crate::access::holds_key;
@@ -119,15 +119,10 @@ impl Resolver {
         );
     }
 
-    pub(super) fn http(&mut self, raw: &Placed<String>, entry: &Entry) -> Option<Http> {
-        match (raw.as_str(), entry) {
-            ("1.1", _) => return Some(Http::One),
-            ("2", Entry::Url(_) | Entry::Command(_)) => return Some(Http::Two),
-            ("2", Entry::Router(_) | Entry::Node(_)) => self.mistake(
-                Diagnostic::new("the router and the proxies before nodes speak HTTP/1.1")
-                    .at(&raw.span, "expected `\"1.1\"` here")
-                    .help("HTTP/2 is for a target with a `url` or a `command`"),
-            ),
+    pub(super) fn http(&mut self, raw: &Placed<String>) -> Option<Http> {
+        match raw.as_str() {
+            "1.1" => return Some(Http::One),
+            "2" => return Some(Http::Two),
             _ => self.mistake(
                 Diagnostic::new("no version of HTTP that Squall speaks is called so")
                     .at(&raw.span, "expected `\"1.1\"` or `\"2\"`"),

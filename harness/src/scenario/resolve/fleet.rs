@@ -134,7 +134,7 @@ impl Resolver {
             );
         }
         let entry = self.entry(raw, nodes);
-        let http = raw.http.as_ref().and_then(|http| self.http(http, &entry));
+        let http = raw.http.as_ref().and_then(|http| self.http(http));
         let tokenizer = self.tokenizer(raw.tokenizer.as_ref(), &model, nodes);
         Target { api, model, entry, access, http, tokenizer }
     }
