@@ -43,7 +43,9 @@ fn scenario(node: &Node) -> String {
 
 fn write_trace(folder: &Path) -> Result {
     let body: Value = serde_json::from_str(BODY)?;
-    let rows = [json!({"at_s": 0.0, "body": body, "output_tokens": 2}), json!({"at_s": 0.2, "body": body})];
+    let row = |at_s: f64| json!({"at_s": at_s, "body": body, "output_tokens": 2});
+    // The last is after the run, which a trace must not be shorter than.
+    let rows = [row(0.0), row(0.2), row(1.5)];
     Ok(fs::write(folder.join("t.jsonl"), rows.map(|row| format!("{row}\n")).concat())?)
 }
 
