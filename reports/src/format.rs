@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use crate::{Answers, Calibration, Client, Clients, Counts, Outcome, Peak, Report, Slo, Verdict};
+use crate::{Answers, Calibration, Client, Clients, Counts, Outcome, Peak, Report, Sessions, Slo, Verdict};
 
 /// What stands for a figure that there is none of.
 pub(crate) const NONE: &str = "–";
@@ -354,11 +354,61 @@ pub(crate) fn answers(answers: &Answers) -> Vec<String> {
     [quality, differ, without].into_iter().flatten().collect()
 }
 
+/// What became of sessions; empty where the load has none.
+pub(crate) fn sessions(sessions: Option<&Sessions>) -> Vec<String> {
+    let Some(sessions) = sessions else { return Vec::new() };
+    let Sessions { begun, complete, failed, shed, run_over, aborted, .. } = *sessions;
+    let ends = [
+        (complete, "complete"),
+        (failed, "ended by a request that failed"),
+        (shed, "ended by the cap on requests in flight"),
+        (run_over, "cut off by the run's end"),
+        (aborted, "stopped with the run"),
+    ];
+    let ends = ends.into_iter().filter(|(number, _)| *number > 0);
+    let ends: Vec<_> = ends.map(|(number, how)| format!("{} {how}", count(number))).collect();
+    let begun = format!("{} began: {}", counted(begun, "session"), ends.join(", "));
+    let Sessions { turns, turns_asked, requests, requests_asked, .. } = *sessions;
+    let asked = |of: u64, asked: u64, noun: &str| {
+        let never = of.saturating_sub(asked);
+        let never = if never > 0 { format!(", {} never", count(never)) } else { String::new() };
+        format!("{} of {} were asked{never}", count(asked), counted(of, noun))
+    };
+    let sub_requests = (requests > turns)
+        .then(|| asked(requests - turns, requests_asked.saturating_sub(turns_asked), "sub-request"));
+    [begun, asked(turns, turns_asked, "turn")].into_iter().chain(sub_requests).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn sessions_say_how_they_ended_and_what_was_never_asked() {
+        assert_eq!(sessions(None), Vec::<String>::new());
+        let whole = Sessions {
+            begun: 3,
+            complete: 3,
+            turns: 9,
+            turns_asked: 9,
+            requests: 9,
+            requests_asked: 9,
+            ..Sessions::default()
+        };
+        let said = ["3 sessions began: 3 complete", "9 of 9 turns were asked"];
+        assert_eq!(sessions(Some(&whole)), said);
+        let broken = Sessions { failed: 1, run_over: 2, complete: 0, turns_asked: 5, requests: 21, ..whole };
+        assert_eq!(
+            sessions(Some(&broken)),
+            [
+                "3 sessions began: 1 ended by a request that failed, 2 cut off by the run's end",
+                "5 of 9 turns were asked, 4 never",
+                "4 of 12 sub-requests were asked, 8 never",
+            ]
+        );
+    }
 
     #[test]
     fn figures_read_as_people_write_them() {

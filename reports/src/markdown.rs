@@ -35,7 +35,8 @@ fn summary(report: &Report, out: &mut Vec<u8>) -> io::Result<()> {
     failover(report, out)?;
     invariants(report, out)?;
     faults(report, out)?;
-    for said in format::clients(&report.clients).into_iter().chain(format::answers(&report.answers)) {
+    let told = format::sessions(report.sessions.as_ref()).into_iter().chain(format::clients(&report.clients));
+    for said in told.chain(format::answers(&report.answers)) {
         writeln!(out, "{}.\n", text(&said))?;
     }
     writeln!(out, "Repeat it with:\n\n```sh\n{}\n```\n", format::line(&report.command).replace("```", ""))?;

@@ -52,6 +52,9 @@ pub struct Report {
     /// What was found out of the answers' texts.
     #[serde(default)]
     pub answers: Answers,
+    /// What became of sessions, where the load has any.
+    #[serde(default)]
+    pub sessions: Option<Sessions>,
     /// What clients did beyond sending each request once.
     #[serde(default)]
     pub clients: Clients,
@@ -63,6 +66,32 @@ pub struct Report {
     pub series: Vec<Slice>,
     /// Latency by percentile, a phase a curve, for drawing.
     pub curves: Vec<Curve>,
+}
+
+/// What became of sessions, by how they ended. Of each the first so many requests were asked, and each of
+/// these counts among [`Report::counts`]; what was never asked counts here alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Sessions {
+    /// Sessions that began.
+    pub begun: u64,
+    /// All of their requests were asked and answered.
+    pub complete: u64,
+    /// One of their requests failed.
+    pub failed: u64,
+    /// One of their requests was shed at the in-flight cap.
+    pub shed: u64,
+    /// Their next request was due after the run's end.
+    pub run_over: u64,
+    /// The run was stopped before its time.
+    pub aborted: u64,
+    /// Turns that they were to have.
+    pub turns: u64,
+    /// Of these, turns that were asked.
+    pub turns_asked: u64,
+    /// Requests that they were to have: turns and sub-requests.
+    pub requests: u64,
+    /// Of these, requests that were asked.
+    pub requests_asked: u64,
 }
 
 /// What was found out of the answers' texts.

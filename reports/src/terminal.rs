@@ -50,7 +50,8 @@ pub fn write_terminal(
     failovers(report, out, width)?;
     invariants(report, out, width)?;
     faults(report, out, width)?;
-    answers(report, out, width)?;
+    said(out, "Sessions", &format::sessions(report.sessions.as_ref()), width)?;
+    said(out, "Answers", &format::answers(&report.answers), width)?;
     client(report, out, width)?;
     let report_file = format!("{}/report.html", format::line(dir).trim_end_matches('/'));
     writeln!(out, "{}  {report_file}", bold("Report"))?;
@@ -316,12 +317,12 @@ fn told(fault: &Fault) -> String {
     told.join(", ")
 }
 
-fn answers(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::Result<()> {
-    let said = format::answers(&report.answers);
+/// Sentences under a heading, where there are any.
+fn said(out: &mut (impl Write + ?Sized), heading: &str, said: &[String], width: u16) -> io::Result<()> {
     if said.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n{}", bold("Answers"))?;
+    writeln!(out, "\n{}", bold(heading))?;
     said.iter().try_for_each(|text| wrapped(out, text, "  ", width))
 }
 

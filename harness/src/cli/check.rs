@@ -98,10 +98,12 @@ struct PhaseLoad<'a> {
     name: &'a str,
     start_s: f64,
     end_s: f64,
-    /// None for closed-loop users.
+    /// None for closed-loop users and for sessions.
     requests: Option<u64>,
-    /// The most in any one second; none for closed-loop users.
+    /// The most in any one second; none for closed-loop users and for sessions.
     busiest_second: Option<u64>,
+    /// Of sessions: what they send if answers take no time. In the whole run they send no more.
+    requests_about: Option<u64>,
     /// Of closed-loop users: no more than this, which is what they send if answers take no time.
     requests_at_most: Option<u64>,
 }
@@ -110,10 +112,11 @@ impl PhaseLoad<'_> {
     /// Its requests and their mean rate, as the timeline shows them.
     fn shown(&self) -> [String; 2] {
         let rate = |requests: u64| format!("{:.1}/s", requests as f64 / (self.end_s - self.start_s));
-        match (self.requests, self.requests_at_most) {
-            (Some(requests), _) => [requests.to_string(), rate(requests)],
-            (None, Some(most)) => [format!("≤ {most}"), format!("≤ {}", rate(most))],
-            (None, None) => ["?".into(), "?".into()],
+        match (self.requests, self.requests_about, self.requests_at_most) {
+            (Some(requests), ..) => [requests.to_string(), rate(requests)],
+            (_, Some(about), _) => [format!("≈ {about}"), format!("≈ {}", rate(about))],
+            (.., Some(most)) => [format!("≤ {most}"), format!("≤ {}", rate(most))],
+            (None, None, None) => ["?".into(), "?".into()],
         }
     }
 }
@@ -126,8 +129,10 @@ struct Evidence<'a> {
     during: Vec<&'a str>,
     /// The smallest number of samples that can prove it.
     samples_needed: Option<u64>,
-    /// Requests in its phases; none for closed-loop users.
+    /// Requests in its phases; none for closed-loop users and for sessions.
     requests_expected: Option<u64>,
+    /// Of sessions: what they send in its phases if answers take no time.
+    requests_about: Option<u64>,
     /// Of closed-loop users: no more than this in its phases.
     requests_at_most: Option<u64>,
 }
@@ -135,10 +140,11 @@ struct Evidence<'a> {
 impl Evidence<'_> {
     /// The requests that can be expected, as the table shows them.
     fn shown(&self) -> String {
-        match (self.requests_expected, self.requests_at_most) {
-            (Some(requests), _) => requests.to_string(),
-            (None, Some(most)) => format!("≤ {most}"),
-            (None, None) => "?".into(),
+        match (self.requests_expected, self.requests_about, self.requests_at_most) {
+            (Some(requests), ..) => requests.to_string(),
+            (_, Some(about), _) => format!("≈ {about}"),
+            (.., Some(most)) => format!("≤ {most}"),
+            (None, None, None) => "?".into(),
         }
     }
 }
@@ -147,6 +153,7 @@ impl<'a> Checked<'a> {
     fn new(plan: &'a Plan, survey: &Survey) -> Self {
         let exact = survey.basis == Basis::Exact;
         let at_most = survey.basis == Basis::AtMost;
+        let about = survey.basis == Basis::About;
         let loads = survey.per_phase.iter().zip(&survey.busiest);
         let phases = plan.phases.iter().zip(loads).map(|(phase, (requests, busiest))| PhaseLoad {
             name: &phase.name,
@@ -154,6 +161,7 @@ impl<'a> Checked<'a> {
             end_s: phase.end().as_secs_f64(),
             requests: exact.then_some(*requests),
             busiest_second: exact.then_some(*busiest),
+            requests_about: about.then_some(*requests),
             requests_at_most: at_most.then_some(*requests),
         });
         let during = |slo: &Slo| slo.during.iter().map(|&phase| survey.per_phase[phase]).sum();
@@ -163,6 +171,7 @@ impl<'a> Checked<'a> {
             during: slo.during.iter().map(|&phase| plan.phases[phase].name.as_str()).collect(),
             samples_needed: scenario::samples_for_a_pass(slo.objective.share()),
             requests_expected: exact.then(|| during(slo)),
+            requests_about: about.then(|| during(slo)),
             requests_at_most: at_most.then(|| during(slo)),
         });
         let mut checked = Self {
@@ -184,13 +193,14 @@ impl<'a> Checked<'a> {
         for (slo, evidence) in self.plan.slos.iter().zip(&self.objectives) {
             // A request has many gaps: how many requests there are says little about them.
             let by_request = !matches!(slo.objective, Objective::Latency { metric: Metric::Itl, .. });
-            let most = evidence.requests_expected.or(evidence.requests_at_most);
+            let most = evidence.requests_expected.or(evidence.requests_about).or(evidence.requests_at_most);
             if let (Some(needed), Some(expected)) = (evidence.samples_needed, most)
                 && expected < needed
                 && (by_request || expected == 0)
             {
+                let can = if evidence.requests_about.is_some() { "will hardly" } else { "can't" };
                 warnings.push(format!(
-                    "`{}` can't pass: {} needs {needed} samples, all of them good, and {} requests \
+                    "`{}` {can} pass: {} needs {needed} samples, all of them good, and {} requests \
                      are expected; lengthen its phases, raise the load, or claim less",
                     evidence.name,
                     evidence.objective,

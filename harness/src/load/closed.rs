@@ -156,7 +156,7 @@ impl Users {
         let ask = Ask { keep: dialogue.goes_on(), ..ask };
         session.recorder.record(Record::Arrival(ready));
         let place = session.enter(u64::MAX);
-        dialogue.answered(session.exchange(ask).await);
+        dialogue.answered(session.exchange(ask).await.answer);
         drop(place);
         Ok(())
     }

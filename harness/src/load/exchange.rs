@@ -42,11 +42,40 @@ pub(super) struct Ask {
     pub(super) output_tokens: u32,
     /// The answer is needed: [`Session::exchange`] gives it back.
     pub(super) keep: bool,
+    /// The session that it is a part of.
+    pub(super) within: Option<Within>,
     /// The right answer, where it is known.
     pub(super) answer: Option<Answer>,
     /// What a right answer of a real model is, where that is known.
     pub(super) expect: Option<Expect>,
     pub(super) request: Request,
+}
+
+impl Ask {
+    fn asked(&self) -> Asked {
+        let Self { id, within, intended, input_tokens, output_tokens, .. } = *self;
+        Asked { id, within, intended, input_tokens, output_tokens }
+    }
+}
+
+/// A request's place in its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Within {
+    pub(super) session: u64,
+    /// From 0.
+    pub(super) turn: u32,
+    /// Which of those that follow the turn's answer; none for the turn itself.
+    pub(super) sub_request: Option<u32>,
+}
+
+/// What became of a request, for whoever goes on from it.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// When it was over for the client.
+    pub(super) at: Nanos,
+    pub(super) outcome: Outcome,
+    /// A good answer's text and tokens, where it was to be kept.
+    pub(super) answer: Option<(String, u32)>,
 }
 
 /// A send that has ended: how, and what was seen of its answer.
@@ -95,6 +124,7 @@ impl Sent {
 #[derive(Clone, Copy)]
 struct Asked {
     id: RequestId,
+    within: Option<Within>,
     intended: Nanos,
     input_tokens: u32,
     output_tokens: u32,
@@ -102,13 +132,12 @@ struct Asked {
 
 impl Session {
     /// Sends a request, as often as the client's policy says, follows its answer to the end, and records it.
-    /// Gives back a good answer's text and tokens, where it was to be kept.
-    pub(super) async fn exchange(&self, mut ask: Ask) -> Option<(String, u32)> {
-        let Ask { id, intended, input_tokens, output_tokens, .. } = ask;
-        let asked = Asked { id, intended, input_tokens, output_tokens };
+    pub(super) async fn exchange(&self, mut ask: Ask) -> Ended {
+        let asked = ask.asked();
+        let Ask { id, intended, .. } = ask;
         if self.over.is_cancelled() {
             self.record_unsent(&asked, Outcome::Aborted);
-            return None;
+            return Ended { at: self.clock.now(), outcome: Outcome::Aborted, answer: None };
         }
         self.correlator.begin(id);
         let first = self.clock.now();
@@ -117,11 +146,12 @@ impl Session {
         let mut carried = self.send_on(&ask, request, first).await;
         let which = if carried.hedge.is_some_and(|hedge| hedge.won) { Which::Hedge } else { Which::First };
         let joined = self.correlator.finish(id, which);
-        let seen = &mut carried.sent.seen;
+        let (at, seen) = (carried.end, &mut carried.sent.seen);
         let (text, tokens) = (seen.text(), seen.tokens.unwrap_or(seen.events));
         let found = self.study(id, ask.expect.take(), seen).await;
         let outcome = self.record(&asked, carried, joined, found);
-        text.filter(|_| outcome == Outcome::Ok).map(|text| (text, tokens))
+        let answer = text.filter(|_| outcome == Outcome::Ok).map(|text| (text, tokens));
+        Ended { at, outcome, answer }
     }
 
     /// Sends a request until the client's policy has had enough of it.
@@ -193,8 +223,7 @@ impl Session {
 
     /// Records an arrival that is not sent, since the in-flight cap is reached.
     pub(super) fn shed(&self, ask: &Ask) {
-        let Ask { id, intended, input_tokens, output_tokens, .. } = *ask;
-        self.record_unsent(&Asked { id, intended, input_tokens, output_tokens }, Outcome::Shed);
+        self.record_unsent(&ask.asked(), Outcome::Shed);
     }
 
     async fn carry_out(
@@ -380,6 +409,9 @@ impl Session {
         RequestRow {
             id: asked.id,
             phase: self.plan.phases[self.plan.phase_at(asked.intended)].name.clone(),
+            session: asked.within.map(|within| within.session),
+            turn: asked.within.map(|within| within.turn),
+            sub_request: asked.within.and_then(|within| within.sub_request),
             cohort: Cohort::Collateral,
             intended_ns: asked.intended,
             sent_ns: None,

@@ -4,8 +4,8 @@
 //! never skipped. Latency counts from the intended send, and how late the client itself was is measured
 //! beside it. When [`run`] returns, all rows have been recorded.
 //!
-//! `open.rs` paces a schedule from a thread of its own, `closed.rs` lets users wait for their answers;
-//! both send by `exchange.rs`, whose pure parts (what an event means, how content compares, what an end
+//! `open.rs` paces a schedule from a thread of its own, `talk.rs` carries on the sessions that its arrivals
+//! begin, `closed.rs` lets users wait for their answers; all send by `exchange.rs`, whose pure parts (what an event means, how content compares, what an end
 //! is called) have files of their own.
 
 mod ahead;
@@ -23,6 +23,7 @@ mod patience;
 mod policy;
 mod seen;
 mod session;
+mod talk;
 mod wire;
 
 use std::sync::Arc;

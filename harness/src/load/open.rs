@@ -12,10 +12,11 @@ use tokio_util::task::TaskTracker;
 
 use super::LoadError;
 use super::ahead::Ahead;
+use super::exchange::Ask;
 use super::session::Session;
+use super::talk::{Talk, Talks};
 use crate::clock::Nanos;
-use crate::record::Record;
-use crate::traffic::{self, Arrivals};
+use crate::traffic::{self, Arrival, Arrivals};
 
 /// Requests that are ready before they are due, at most.
 const ASKS_AHEAD: usize = 64;
@@ -24,9 +25,14 @@ const ASKS_AHEAD: usize = 64;
 pub(super) async fn run(session: &Arc<Session>) -> Result<(), LoadError> {
     let arrivals = traffic::arrivals(&session.plan)?;
     let (ended, end) = oneshot::channel();
-    let pacer =
-        Pacer { session: Arc::clone(session), runtime: Handle::current(), requests: TaskTracker::new() };
-    let requests = pacer.requests.clone();
+    let requests = TaskTracker::new();
+    let talks = Talks::of(session, &requests)?;
+    let pacer = Pacer {
+        session: Arc::clone(session),
+        talks: talks.clone(),
+        runtime: Handle::current(),
+        requests: requests.clone(),
+    };
     let thread = thread::Builder::new().name("squall-pace".into());
     let thread = thread.spawn(move || drop(ended.send(pacer.pace(arrivals))));
     let thread = thread.map_err(|error| LoadError::Pacer(error.to_string()))?;
@@ -37,7 +43,8 @@ pub(super) async fn run(session: &Arc<Session>) -> Result<(), LoadError> {
     }
     requests.close();
     requests.wait().await;
-    paced
+    // Why a session could not go on is why the load was over.
+    talks.and_then(|talks| talks.failure()).map_or(paced, Err)
 }
 
 /// Waits for the thread, and wakes it when the load is over before its time.
@@ -56,8 +63,32 @@ async fn until_paced(
     paced.unwrap_or_else(|_| Err(LoadError::Pacer("it panicked; this is a bug in squall".into())))
 }
 
+/// An arrival, ready to be sent.
+struct Due {
+    ask: Ask,
+    /// The session that it begins.
+    talk: Option<Talk>,
+}
+
+impl Due {
+    fn of(arrival: Arrival, session: &Session, talks: Option<&Arc<Talks>>) -> Result<Self, LoadError> {
+        if let (Some(talks), Some(opening)) = (talks, arrival.session) {
+            let (talk, ask) = talks.begin(arrival, opening)?;
+            return Ok(Self { ask, talk: Some(talk) });
+        }
+        let ask = session.ask(arrival.id, arrival.at, &arrival.prompt, arrival.output_tokens)?;
+        Ok(Self { ask, talk: None })
+    }
+
+    /// All requests that come of it, if all goes well.
+    fn requests(&self) -> u64 {
+        self.talk.as_ref().map_or(1, |talk| talk.requests().into())
+    }
+}
+
 struct Pacer {
     session: Arc<Session>,
+    talks: Option<Arc<Talks>>,
     runtime: Handle,
     requests: TaskTracker,
 }
@@ -65,32 +96,18 @@ struct Pacer {
 impl Pacer {
     fn pace(self, arrivals: Arrivals) -> Result<(), LoadError> {
         wake_exactly();
-        let most = u64::from(self.session.plan.traffic.limits.in_flight);
         let requests = self.session.plan.traffic.limits.requests;
         let mut arrived = 0;
-        let session = Arc::clone(&self.session);
-        let asks = arrivals.map(move |arrival| {
-            let arrival = arrival?;
-            session.ask(arrival.id, arrival.at, &arrival.prompt, arrival.output_tokens)
-        });
+        let (session, talks) = (Arc::clone(&self.session), self.talks.clone());
+        let asks = arrivals.map(move |arrival| Due::of(arrival?, &session, talks.as_ref()));
         let asks = Ahead::of(asks, ASKS_AHEAD).map_err(|error| LoadError::Pacer(error.to_string()))?;
-        for ask in asks {
-            let ask = ask?;
-            arrived += 1;
-            if !self.wait_until(ask.intended) {
+        for due in asks {
+            let due = due?;
+            arrived += due.requests();
+            if !self.wait_until(due.ask.intended) {
                 break;
             }
-            self.session.recorder.record(Record::Arrival(ask.intended));
-            let Some(place) = self.session.enter(most) else {
-                self.session.shed(&ask);
-                continue;
-            };
-            let session = Arc::clone(&self.session);
-            let request = async move {
-                session.exchange(ask).await;
-                drop(place);
-            };
-            self.requests.spawn_on(request, &self.runtime);
+            self.send(due);
         }
         // The last phase lasts as long as it says, also when nothing arrives any more: a node may have to come
         // back. A run that was to have so many requests is over with them.
@@ -98,6 +115,23 @@ impl Pacer {
             self.wait_until(self.session.plan.end());
         }
         Ok(())
+    }
+
+    /// Sends what is due, or sheds it at the cap.
+    fn send(&self, Due { ask, talk }: Due) {
+        match (self.session.arrive(&ask), talk) {
+            (Some(place), None) => {
+                let session = Arc::clone(&self.session);
+                let request = async move {
+                    session.exchange(ask).await;
+                    drop(place);
+                };
+                self.requests.spawn_on(request, &self.runtime);
+            }
+            (Some(place), Some(talk)) => drop(self.requests.spawn_on(talk.live(ask, place), &self.runtime)),
+            (None, Some(talk)) => talk.shed(),
+            (None, None) => {}
+        }
     }
 
     /// Sleeps until `at`; false when the load is over before.

@@ -19,7 +19,7 @@ use crate::answer::Answer;
 use crate::clock::{Clock, Nanos};
 use crate::correlation::{Correlator, REQUEST_HEADER};
 use crate::name::RequestId;
-use crate::record::Recorder;
+use crate::record::{Record, Recorder};
 use crate::scenario::plan::{Entry, Http, NodeKind, Plan};
 use crate::tokens::Tokenizer;
 use crate::traffic::{Prompt, TrafficError};
@@ -122,7 +122,17 @@ impl Session {
         *request.body_mut() = Some(Body::from(body));
         let answer = self.answers_are_known.then(|| Answer::to(&question.fixes_answer(self.plan.target.api)));
         let (input_tokens, expect) = (prompt.input_tokens, prompt.expect.clone());
-        Ok(Ask { id, intended, input_tokens, output_tokens, keep: false, answer, expect, request })
+        Ok(Ask {
+            id,
+            intended,
+            input_tokens,
+            output_tokens,
+            keep: false,
+            within: None,
+            answer,
+            expect,
+            request,
+        })
     }
 
     /// What an error says, without secrets, and not longer than a row may have it.
@@ -141,6 +151,16 @@ impl Session {
             () = self.clock.sleep_until(at) => {}
             () = self.over.cancelled() => {}
         }
+    }
+
+    /// Records the arrival of a request, and finds it a place among those in flight; without one it is shed.
+    pub(super) fn arrive(&self, ask: &Ask) -> Option<InFlight> {
+        self.recorder.record(Record::Arrival(ask.intended));
+        let place = self.enter(self.plan.traffic.limits.in_flight.into());
+        if place.is_none() {
+            self.shed(ask);
+        }
+        place
     }
 
     /// A place among the requests in flight, unless there are `most` already.

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use squall_report::{Cohort, Outcome};
 
-use super::row::{AttemptEnd, AttemptRow, Content, NodeEvent, RequestRow};
-use super::{ATTEMPTS_FILE, NODES_FILE, REQUESTS_FILE, RecordError, ledger};
+use super::row::{AttemptEnd, AttemptRow, Content, NodeEvent, RequestRow, SessionEnd, SessionRow};
+use super::{ATTEMPTS_FILE, NODES_FILE, REQUESTS_FILE, RecordError, SESSIONS_FILE, ledger};
 use crate::clock::Nanos;
 use crate::name::{AttemptId, NodeName, RequestId};
 use crate::scenario::plan::Plan;
@@ -18,6 +18,8 @@ use crate::scenario::plan::Plan;
 pub struct Facts {
     /// Rows of `requests.jsonl`, in the order of their ends.
     pub requests: Vec<RequestFact>,
+    /// Rows of `sessions.jsonl`, in the order of their ends; none where arrivals begin no sessions.
+    pub sessions: Vec<SessionFact>,
     /// Rows of `attempts.jsonl`, in the order of their ends.
     pub attempts: Vec<AttemptFact>,
     /// Changes of nodes' states, in order.
@@ -60,6 +62,19 @@ pub struct RequestFact {
     pub clean_end: bool,
 }
 
+/// A row of `sessions.jsonl`; the fields mean what [`super::SessionRow`]'s do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of `SessionRow`")]
+pub struct SessionFact {
+    pub id: u64,
+    pub end: SessionEnd,
+    pub turns: u32,
+    pub turns_asked: u32,
+    pub first_request: RequestId,
+    pub requests: u32,
+    pub requests_asked: u32,
+}
+
 /// A row of `attempts.jsonl`; the fields mean what [`super::AttemptRow`]'s do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of `AttemptRow`")]
@@ -93,6 +108,12 @@ pub fn read_facts(folder: &Path, plan: &Plan) -> Result<Facts, RecordError> {
         facts.requests.push(RequestFact::of(&row, phase, node));
         Ok(())
     })?;
+    if plan.traffic.sessions.is_some() {
+        ledger::read(folder, SESSIONS_FILE, |row: SessionRow| {
+            facts.sessions.push(SessionFact::of(&row));
+            Ok(())
+        })?;
+    }
     ledger::read(folder, ATTEMPTS_FILE, |row: AttemptRow| {
         facts.attempts.push(AttemptFact::of(&row, node_of(&row.node)?));
         Ok(())
@@ -132,6 +153,20 @@ impl RequestFact {
             marker: row.marker,
             genuine_marker: row.genuine_marker,
             clean_end: row.clean_end,
+        }
+    }
+}
+
+impl SessionFact {
+    fn of(row: &SessionRow) -> Self {
+        Self {
+            id: row.id,
+            end: row.end,
+            turns: row.turns,
+            turns_asked: row.turns_asked,
+            first_request: row.first_request,
+            requests: row.requests,
+            requests_asked: row.requests_asked,
         }
     }
 }

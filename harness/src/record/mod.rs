@@ -25,12 +25,17 @@ use squall_report::{Counts, Curve, Latency, Node, Slice};
 
 use crate::clock::Nanos;
 
-pub use facts::{AttemptFact, Facts, RequestFact, read_facts};
+pub use facts::{AttemptFact, Facts, RequestFact, SessionFact, read_facts};
 pub use recording::{Recording, start};
-pub use row::{AttemptEnd, AttemptRow, Content, FaultRow, Hedge, NodeEvent, RequestRow, TimeoutKind};
+pub use row::{
+    AttemptEnd, AttemptRow, Content, FaultRow, Hedge, NodeEvent, RequestRow, SessionEnd, SessionRow,
+    TimeoutKind,
+};
 
 /// The ledger of requests.
 pub const REQUESTS_FILE: &str = "requests.jsonl";
+/// The ledger of sessions, where arrivals begin any.
+pub const SESSIONS_FILE: &str = "sessions.jsonl";
 /// The ledger of attempts.
 pub const ATTEMPTS_FILE: &str = "attempts.jsonl";
 /// The ledger of faults.
@@ -89,6 +94,8 @@ pub enum Record {
         /// One for each content event after the first.
         gaps_ns: Vec<u32>,
     },
+    /// A session ended; all of its requests did before.
+    Session(Box<SessionRow>),
     /// An attempt ended.
     Attempt(Box<AttemptRow>),
     /// A fault decided or did something.

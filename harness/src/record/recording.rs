@@ -17,7 +17,7 @@ use super::percentiles;
 use super::tables::Tables;
 use super::{
     ATTEMPTS_FILE, FAULTS_FILE, HISTOGRAM_LOG_FILE, Live, NODES_FILE, REQUESTS_FILE, Record, RecordError,
-    Recorded,
+    Recorded, SESSIONS_FILE,
 };
 use crate::clock::{Clock, Nanos};
 use crate::scenario::plan::Plan;
@@ -43,7 +43,7 @@ pub fn start(
     clock: Clock,
     records: Receiver<Record>,
 ) -> Result<Recording, RecordError> {
-    let ledgers = Ledgers::create(folder)?;
+    let ledgers = Ledgers::create(folder, &plan)?;
     let folder = folder.to_owned();
     let log_path = folder.join(HISTOGRAM_LOG_FILE);
     let log = File::create_new(&log_path)
@@ -88,15 +88,19 @@ struct Ledgers {
     attempts: Ledger,
     faults: Ledger,
     nodes: Ledger,
+    /// Where arrivals begin sessions.
+    sessions: Option<Ledger>,
 }
 
 impl Ledgers {
-    fn create(folder: &Path) -> Result<Self, RecordError> {
+    fn create(folder: &Path, plan: &Plan) -> Result<Self, RecordError> {
+        let sessions = plan.traffic.sessions.map(|_| Ledger::create(folder, SESSIONS_FILE));
         Ok(Self {
             requests: Ledger::create(folder, REQUESTS_FILE)?,
             attempts: Ledger::create(folder, ATTEMPTS_FILE)?,
             faults: Ledger::create(folder, FAULTS_FILE)?,
             nodes: Ledger::create(folder, NODES_FILE)?,
+            sessions: sessions.transpose()?,
         })
     }
 
@@ -104,7 +108,8 @@ impl Ledgers {
         self.requests.flush()?;
         self.attempts.flush()?;
         self.faults.flush()?;
-        self.nodes.flush()
+        self.nodes.flush()?;
+        self.sessions.as_mut().map_or(Ok(()), Ledger::flush)
     }
 }
 
@@ -174,6 +179,7 @@ impl State {
                 }
                 self.ledgers.requests.add(&row)
             }
+            Record::Session(row) => self.ledgers.sessions.as_mut().map_or(Ok(()), |ledger| ledger.add(&row)),
             Record::Attempt(row) => {
                 self.tables.attempt(&row);
                 self.ledgers.attempts.add(&row)

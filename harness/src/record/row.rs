@@ -43,8 +43,17 @@ pub enum TimeoutKind {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "a row of a ledger: each is a column of its own")]
 pub struct RequestRow {
-    /// Dense from 0, in order of the schedule.
+    /// From 0, in order of the schedule; dense, but for what sessions never asked ([`SessionRow`]).
     pub id: RequestId,
+    /// The session that it is a part of, where arrivals begin sessions.
+    #[serde(default)]
+    pub session: Option<u64>,
+    /// Which turn of its session, from 0.
+    #[serde(default)]
+    pub turn: Option<u32>,
+    /// Which of the sub-requests that follow the turn's answer, from 0; none for the turn itself.
+    #[serde(default)]
+    pub sub_request: Option<u32>,
     /// The phase its intended send lies in.
     pub phase: String,
     /// Whether a fault touched it.
@@ -124,6 +133,47 @@ pub struct Hedge {
     /// What became of the send that was not taken: `aborted` where it was cancelled, as the other's answer had
     /// begun; otherwise how it failed before.
     pub other: Outcome,
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionEnd {
+    /// All of its requests were asked, and all were answered.
+    Complete,
+    /// One of its requests failed.
+    Failed,
+    /// One of its requests found no place among those in flight.
+    Shed,
+    /// Its next request was due after the run's end.
+    RunOver,
+    /// The run was stopped.
+    Aborted,
+}
+
+/// A row of `sessions.jsonl`: one session, written when it ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SessionRow {
+    /// Dense from 0, in order of the schedule.
+    pub id: u64,
+    /// The phase that its arrival lies in.
+    pub phase: String,
+    /// Its arrival: when its first turn was intended.
+    pub arrival_ns: Nanos,
+    /// When it was over.
+    pub end_ns: Nanos,
+    /// How.
+    pub end: SessionEnd,
+    /// Its turns, as they were drawn.
+    pub turns: u32,
+    /// Of these, the first so many have rows in `requests.jsonl`.
+    pub turns_asked: u32,
+    /// Its first request; the others have the ids that follow.
+    pub first_request: RequestId,
+    /// Its requests, sub-requests included.
+    pub requests: u32,
+    /// Of these, the first so many have rows in `requests.jsonl`; the others were never asked.
+    pub requests_asked: u32,
 }
 
 /// How an attempt ended, as the proxy saw it.

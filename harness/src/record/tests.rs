@@ -52,6 +52,7 @@ fn plan() -> Plan {
         traffic: Traffic {
             schedule: Schedule::constant(1.0),
             spikes: Vec::new(),
+            sessions: None,
             lengths: Lengths { input: Length::Fixed(1), output: Length::Fixed(1) },
             corpus: None,
             stream: true,
@@ -85,6 +86,9 @@ fn request(id: u64, at_ms: u64, outcome: Outcome) -> RequestRow {
     let at = |offset| Some(Nanos((at_ms + offset) * MS));
     RequestRow {
         id: RequestId(id),
+        session: None,
+        turn: None,
+        sub_request: None,
         phase: if at_ms < 10_000 { "calm".into() } else { "storm".into() },
         cohort: if id.is_multiple_of(2) { Cohort::Faulted } else { Cohort::Collateral },
         intended_ns: Nanos(at_ms * MS),

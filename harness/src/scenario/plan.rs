@@ -17,7 +17,9 @@ use crate::name::NodeName;
 
 mod schedule;
 
-pub use schedule::{Arrivals, Crowd, Curve, Process, Schedule, Spike, Step, Think, Users};
+pub use schedule::{
+    Arrivals, Crowd, Curve, Process, Schedule, Sessions, Spike, Step, SubRequests, Think, Tools, Turns, Users,
+};
 
 /// What is shown of a secret.
 const HIDDEN: &str = "***";
@@ -305,6 +307,8 @@ pub struct Traffic {
     pub schedule: Schedule,
     /// What is sent on top of that, in the scenario's order; none for users.
     pub spikes: Vec<Spike>,
+    /// What each arrival begins; none where it is one request. Only beside [`Schedule::Arrivals`].
+    pub sessions: Option<Sessions>,
     /// How long prompts and answers are, where neither the schedule nor the corpus says.
     pub lengths: Lengths,
     /// The file that prompts are taken from; where there is none, they are written.

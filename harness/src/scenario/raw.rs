@@ -20,7 +20,9 @@ use super::units::{CLOCK_PATTERN, DURATION_PATTERN, RATE_PATTERN, THINK_PATTERN}
 
 mod schedule;
 
-pub(super) use schedule::{Arrivals, Bursts, Daily, Rate, RateStep, Spike, UserStep, Users};
+pub(super) use schedule::{
+    Arrivals, Bursts, Daily, Rate, RateStep, Session, Spike, SubRequests, Tools, UserStep, Users,
+};
 
 /// A Squall scenario: what is loaded, what is broken, and what must hold. Paths in it are relative
 /// to the file.
@@ -236,7 +238,7 @@ pub(super) struct Sim {
 /// The load: exactly one of `trace`, `arrivals` and `users`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "[traffic]", extend("oneOf" = [{"required": ["trace"]}, {"required": ["arrivals"]}, {"required": ["users"]}]))]
+#[schemars(title = "[traffic]", extend("oneOf" = [{"required": ["trace"]}, {"required": ["arrivals"]}, {"required": ["users"]}], "dependencies" = {"session": ["arrivals"]}))]
 pub(super) struct Traffic {
     /// Replay a recorded trace: its arrivals, and its lengths of prompts and answers.
     #[schemars(example = json!({"path": "traces/azure_llm_2023_conv.csv", "speed": 4.0}))]
@@ -251,6 +253,10 @@ pub(super) struct Traffic {
     /// they are laid on as it is.
     #[schemars(example = json!([{"at": "30s", "for": "5s", "rate": "200/s"}]))]
     pub(super) spikes: Option<Placed<Vec<Placed<Spike>>>>,
+    /// With `arrivals`: each arrival begins a session, a conversation of several requests, instead of being
+    /// one request alone.
+    #[schemars(example = json!({"turns": 6, "think": "exponential(2s)"}))]
+    pub(super) session: Option<Placed<Session>>,
     /// With `arrivals`, `users` or `spikes`: what is asked, and how long prompts and answers are.
     #[schemars(example = json!({"input": "lognormal(600, 400)", "output": 200}))]
     pub(super) prompts: Option<Placed<Prompts>>,

@@ -10,6 +10,7 @@ mod faults;
 mod fleet;
 mod objectives;
 mod schedule;
+mod sessions;
 mod traffic;
 
 use std::fmt::Display;

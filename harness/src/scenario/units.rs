@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use squall_report::Metric;
 
-use super::plan::{Length, Objective, Think};
+use super::plan::{Length, Objective, Think, Turns};
 use super::raw::NumberOrText;
 use super::suggest::{list, nearest};
-use crate::traffic::MAX_TOKENS;
+use crate::traffic::{MAX_TOKENS, MOST_TURNS};
 
 pub(super) const DURATION_PATTERN: &str = r"^\s*([0-9]+(\.[0-9]+)?\s*(ns|nsec|us|usec|ms|msec|s|sec|seconds?|m|min|minutes?|h|hr|hrs|hours?|d|days?)\s*)+$";
 pub(super) const RATE_PATTERN: &str = r"^\s*[0-9]+(\.[0-9]+)?\s*/\s*(s|m|h)\s*$";
@@ -157,6 +157,41 @@ pub(super) fn think(text: &str) -> Result<Think, Wrong> {
         ("exponential", _) => Err(Wrong::new("expected one duration in the brackets").help(HELP)),
         ("uniform" | "lognormal", _) => Err(Wrong::new("expected two durations in the brackets").help(HELP)),
         _ => Err(Wrong::new(format!("`{name}` is not a distribution that is known here")).help(HELP)),
+    }
+}
+
+/// `6`, `uniform(2, 8)` or `geometric(5)`.
+pub(super) fn turns(value: &NumberOrText) -> Result<Turns, Wrong> {
+    let wrong = |label: String| {
+        Wrong::new(label).help(
+            "write `6`, `\"uniform(2, 8)\"` with the fewest and the most, or `\"geometric(5)\"` with the mean",
+        )
+    };
+    let out_of_range = || wrong(format!("a session has from 1 to {MOST_TURNS} turns"));
+    let within = |turns: f64| (1.0..=f64::from(MOST_TURNS)).contains(&turns);
+    let whole = |turns: f64| (within(turns) && turns.fract() == 0.0).then_some(turns as u32);
+    let text = match value {
+        NumberOrText::Integer(turns) => {
+            return whole(*turns as f64).map(Turns::Fixed).ok_or_else(out_of_range);
+        }
+        NumberOrText::Float(_) => return Err(wrong("turns are whole".into())),
+        NumberOrText::Text(text) => text.trim(),
+    };
+    let Some((name, inside)) = text.strip_suffix(')').and_then(|text| text.split_once('(')) else {
+        return Err(wrong("expected a number of turns or a distribution".into()));
+    };
+    let numbers: Option<Vec<f64>> = inside.split(',').map(decimal).collect();
+    match (name.trim(), numbers.as_deref()) {
+        ("uniform", Some(&[least, most])) => match (whole(least), whole(most)) {
+            (Some(least), Some(most)) if least <= most => Ok(Turns::Uniform { least, most }),
+            (Some(_), Some(_)) => Err(wrong("the fewest come first".into())),
+            _ => Err(out_of_range()),
+        },
+        ("geometric", Some(&[mean])) if within(mean) => Ok(Turns::Geometric { mean }),
+        ("geometric", Some([_])) => Err(out_of_range()),
+        ("uniform", _) => Err(wrong("expected two numbers in the brackets".into())),
+        ("geometric", _) => Err(wrong("expected one number in the brackets".into())),
+        (name, _) => Err(wrong(format!("`{name}` is not a distribution that is known here"))),
     }
 }
 
@@ -376,6 +411,29 @@ mod tests {
         assert_eq!(time_of_day(" 8:05 "), Ok(Duration::from_mins(485)));
         for bad in ["", "14", "14:3", "24:00", "12:60", "-1:00", "+1:00", "14h", "014:00", "14:30:00"] {
             assert!(time_of_day(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn turns_are_a_number_or_a_distribution() {
+        let text = |text: &str| turns(&NumberOrText::Text(text.into()));
+        assert_eq!(turns(&NumberOrText::Integer(6)), Ok(Turns::Fixed(6)));
+        assert_eq!(text("uniform(2, 8)"), Ok(Turns::Uniform { least: 2, most: 8 }));
+        assert_eq!(text(" geometric ( 4.5 )"), Ok(Turns::Geometric { mean: 4.5 }));
+        for (bad, label) in [
+            ("6", "expected a number of turns or a distribution"),
+            ("uniform(8, 2)", "the fewest come first"),
+            ("uniform(0, 2)", "a session has from 1 to 1000 turns"),
+            ("uniform(1.5, 2)", "a session has from 1 to 1000 turns"),
+            ("uniform(2)", "expected two numbers in the brackets"),
+            ("geometric(0.5)", "a session has from 1 to 1000 turns"),
+            ("geometric()", "expected one number in the brackets"),
+            ("normal(5)", "`normal` is not a distribution that is known here"),
+        ] {
+            assert_eq!(text(bad).map_err(|wrong| wrong.label), Err(label.into()), "{bad}");
+        }
+        for bad in [NumberOrText::Integer(0), NumberOrText::Integer(1_001), NumberOrText::Float(2.0)] {
+            assert!(turns(&bad).is_err(), "{bad:?}");
         }
     }
 

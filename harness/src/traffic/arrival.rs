@@ -11,20 +11,21 @@ use super::TrafficError;
 use super::conversation::Prompt;
 use super::prompt::{Prompts, read_request};
 use super::rescaled::Rescaled;
+use super::sessions::Opening;
 use super::spikes::Spikes;
 use super::trace::{self, Row, Rows, Skipped};
 use super::users;
 use crate::clock::Nanos;
 use crate::name::RequestId;
-use crate::scenario::plan::{Plan, Schedule};
+use crate::scenario::plan::{Plan, Schedule, Sessions};
 
 /// A second, in nanoseconds.
 const SECOND: u64 = 1_000_000_000;
 
-/// A request that the schedule wants sent.
+/// A request that the schedule wants sent, and what it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
-    /// Dense from 0, in the order of the schedule.
+    /// In the order of the schedule, from 0; dense, but for the requests of sessions that follow later.
     pub id: RequestId,
     /// When it is to be sent.
     pub at: Nanos,
@@ -32,6 +33,8 @@ pub struct Arrival {
     pub prompt: Prompt,
     /// Tokens of the answer it asks for, at least 1.
     pub output_tokens: u32,
+    /// The session that begins with it, if one does.
+    pub session: Option<Opening>,
 }
 
 /// The arrivals of a run, made as they are asked for. Ends after an error.
@@ -39,8 +42,7 @@ pub struct Arrival {
 pub struct Arrivals {
     prompts: Prompts,
     times: Times,
-    next: u64,
-    most: u64,
+    ids: Ids,
 }
 
 /// The arrivals of `plan`, from its start to its end, or until there are as many as it may have.
@@ -49,7 +51,7 @@ pub struct Arrivals {
 /// is a closed loop; a bad row, or a trace that is too short, is found when it is reached (and by
 /// [`survey`] beforehand).
 pub fn arrivals(plan: &Plan) -> Result<Arrivals, TrafficError> {
-    Ok(Arrivals { prompts: Prompts::of(plan)?, times: Times::of(plan)?, next: 0, most: most(plan) })
+    Ok(Arrivals { prompts: Prompts::of(plan)?, times: Times::of(plan)?, ids: Ids::of(plan) })
 }
 
 /// As many requests as the plan may have.
@@ -61,20 +63,59 @@ impl Iterator for Arrivals {
     type Item = Result<Arrival, TrafficError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.next >= self.most {
+        if self.ids.are_used_up() {
             return None;
         }
         let slot = match self.times.next()? {
             Ok(slot) => slot,
             Err(error) => return Some(Err(error)),
         };
-        let id = RequestId(self.next);
-        self.next += 1;
+        let (id, session) = self.ids.next();
         let made = match &slot.row {
             None => self.prompts.draw(id),
             Some(row) => self.prompts.of_row(id, row, self.times.trace()),
         };
-        Some(made.map(|(prompt, output_tokens)| Arrival { id, at: slot.at, prompt, output_tokens }))
+        Some(made.map(|(prompt, output_tokens)| Arrival { id, at: slot.at, prompt, output_tokens, session }))
+    }
+}
+
+/// The ids of requests: one an arrival, or as many as its session has requests.
+#[derive(Debug)]
+struct Ids {
+    seed: u64,
+    sessions: Option<Sessions>,
+    /// Sessions so far.
+    begun: u64,
+    next: u64,
+    most: u64,
+}
+
+impl Ids {
+    fn of(plan: &Plan) -> Self {
+        let (sessions, most) = (plan.traffic.sessions, most(plan));
+        Self { seed: plan.seed, sessions, begun: 0, next: 0, most }
+    }
+
+    fn are_used_up(&self) -> bool {
+        self.next >= self.most
+    }
+
+    /// The next arrival's, and the session that it begins.
+    fn next(&mut self) -> (RequestId, Option<Opening>) {
+        let id = RequestId(self.next);
+        let sessions = self.sessions.as_ref();
+        let session = sessions.map(|plan| Opening::draw(self.seed, plan, self.begun, id, self.most));
+        self.begun += 1;
+        self.next += session.map_or(1, |session| session.requests.into());
+        (id, session)
+    }
+
+    /// When each request of the next arrival, which is at `at`, would be sent if answers took no time.
+    fn earliest(&mut self, at: Nanos) -> Vec<Nanos> {
+        match (self.next(), &self.sessions) {
+            ((_, Some(session)), Some(plan)) => session.earliest(self.seed, plan, at),
+            _ => vec![at],
+        }
     }
 }
 
@@ -86,6 +127,9 @@ pub enum Basis {
     /// Closed-loop users send when they have their answer: they will send no more than this, which is
     /// what they would send if every answer took no time (where the time to think is drawn: on average).
     AtMost,
+    /// Sessions' later requests are sent when there are answers: these are what is sent if every answer takes
+    /// no time. Of the whole run it is no more than this; what comes later may come in a later phase.
+    About,
     /// Closed-loop users who do not think: only the answers hold them back, and the counts are zero.
     Unknown,
 }
@@ -93,9 +137,9 @@ pub enum Basis {
 /// What a run will send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Survey {
-    /// Arrivals in each phase, in the plan's order.
+    /// Requests in each phase, in the plan's order.
     pub per_phase: Vec<u64>,
-    /// The most arrivals in any one second of each phase (seconds of the run); zero for users.
+    /// The most arrivals (of sessions: of their beginnings) in any one second of each phase (seconds of the run); zero for users.
     pub busiest: Vec<u64>,
     /// How they were found.
     pub basis: Basis,
@@ -128,10 +172,14 @@ pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
     }
     let (mut second, mut in_second) = ((0, 0), 0);
     let mut times = Times::of(plan)?;
-    for slot in times.by_ref().take(usize::try_from(most(plan)).unwrap_or(usize::MAX)) {
+    let mut ids = Ids::of(plan);
+    while !ids.are_used_up() {
+        let Some(slot) = times.next() else { break };
         let at = slot?.at;
         let phase = plan.phase_at(at);
-        per_phase[phase] += 1;
+        for at in ids.earliest(at).into_iter().filter(|at| *at < plan.end()) {
+            per_phase[plan.phase_at(at)] += 1;
+        }
         if second != (phase, at.0 / SECOND) {
             (second, in_second) = ((phase, at.0 / SECOND), 0);
         }
@@ -142,7 +190,8 @@ pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
         Source::Trace { rows, .. } => rows.skipped().clone(),
         Source::Rate(_) => Skipped::default(),
     };
-    Ok(Survey { per_phase, busiest, basis: Basis::Exact, skipped })
+    let basis = if plan.traffic.sessions.is_some() { Basis::About } else { Basis::Exact };
+    Ok(Survey { per_phase, busiest, basis, skipped })
 }
 
 /// A place in the schedule, before it has a prompt.

@@ -4,7 +4,8 @@
 //! Pure: the closed loop asks, and tells what was answered. Invariant: questions and answers alternate. A
 //! turn without an answer ends the conversation, since nobody can go on from what was never said.
 
-use super::conversation::{Conversation, Message, Prompt, Role};
+use super::conversation::{Conversation, Message, Prompt, Role, ToolCall};
+use super::sessions::Given;
 
 /// A user's conversations, one after the other.
 #[derive(Debug)]
@@ -56,6 +57,25 @@ impl Dialogue {
             _ => *self = Self::of(self.turns),
         }
     }
+
+    /// What was given by the tools that the last answer called. That it called them is how the session was
+    /// planned, whatever the model said: no model can be made to call so many.
+    pub fn called(&mut self, results: Vec<Given>) {
+        let turn = self.asked;
+        let Some(answer) = self.said.last_mut().filter(|last| last.role == Role::Assistant) else { return };
+        let named = results.into_iter().zip(0..).map(|(given, number)| {
+            let call = ToolCall {
+                id: format!("call-{turn}-{number}"),
+                name: given.tool.into(),
+                arguments: "{}".into(),
+            };
+            self.tokens = self.tokens.saturating_add(given.tokens);
+            (Message::tool(call.id.clone(), given.text), call)
+        });
+        let (results, calls): (Vec<_>, Vec<_>) = named.unzip();
+        answer.calls = calls;
+        self.said.extend(results);
+    }
 }
 
 #[cfg(test)]
@@ -90,6 +110,22 @@ mod tests {
             assert!(!dialogue.goes_on());
             dialogue.answered(Some(("never needed".into(), 5)));
         }
+    }
+
+    #[test]
+    fn what_tools_gave_stands_between_the_answer_and_the_next_question() {
+        let mut dialogue = Dialogue::of(2);
+        dialogue.ask(prompt("one"));
+        dialogue.answered(Some(("yes".into(), 5)));
+        let given = |text: &str| Given { tool: "look_up", text: text.into(), tokens: 3 };
+        dialogue.called(vec![given("a"), given("b")]);
+        let next = dialogue.ask(prompt("two"));
+        assert_eq!(said(&next), ["be brief", "one", "yes", "a", "b", "two"]);
+        assert_eq!((next.input_tokens, next.question()), (10 + 5 + 3 + 3 + 10, "two"));
+        let messages = next.conversation.messages();
+        let calls: Vec<&str> = messages[2].calls.iter().map(|call| call.id.as_str()).collect();
+        let results: Vec<&str> = messages.iter().filter_map(|message| message.call.as_deref()).collect();
+        assert_eq!((calls.as_slice(), results), (["call-1-0", "call-1-1"].as_slice(), calls.clone()));
     }
 
     #[test]

@@ -16,6 +16,12 @@ pub(super) enum Purpose {
     Spikes,
     /// Times to think; one stream a user.
     Thinking,
+    /// How many turns a session has; one stream a session.
+    Turns,
+    /// How long tools work, and times to think; one stream a session.
+    Pauses,
+    /// Results of tools; one stream each.
+    Results,
     /// Lengths of a request's prompt and answer.
     Lengths,
     /// Words of a request's prompt.
@@ -35,6 +41,9 @@ pub(super) fn stream(seed: u64, purpose: Purpose, item: u64) -> ChaCha8Rng {
         Purpose::Bursts => *b"bursts..",
         Purpose::Spikes => *b"spikes..",
         Purpose::Thinking => *b"thinking",
+        Purpose::Turns => *b"turns...",
+        Purpose::Pauses => *b"pauses..",
+        Purpose::Results => *b"results.",
         Purpose::Lengths => *b"lengths.",
         Purpose::Words => *b"words...",
         Purpose::Blocks => *b"blocks..",

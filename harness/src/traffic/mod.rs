@@ -14,6 +14,7 @@ mod prompt;
 mod prose;
 mod rate;
 mod rescaled;
+mod sessions;
 mod spikes;
 #[cfg(test)]
 mod statistics;
@@ -29,6 +30,7 @@ pub use conversation::{Conversation, Expect, Message, NoQuestion, Prompt, Role, 
 pub use corpus::corpus_schema_text;
 pub use dialogue::Dialogue;
 pub use prompt::{MAX_TOKENS, Prompts, Shape};
+pub use sessions::{Given, MOST_CALLS, MOST_TURNS, Opening, Pause, Pauses, Toolbox};
 pub use users::{Stay, Thinking, most_users, stays};
 
 /// Why there is no traffic.

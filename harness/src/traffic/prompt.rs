@@ -86,7 +86,12 @@ impl Prompts {
 
     /// The prompt of request `id` and the tokens of its answer: from the corpus, or of lengths drawn.
     pub fn draw(&self, id: RequestId) -> Result<(Prompt, u32), TrafficError> {
-        let (tokens, drawn) = self.lengths(id);
+        self.draw_of(id, self.lengths)
+    }
+
+    /// The same, of other lengths than the run's.
+    pub fn draw_of(&self, id: RequestId, lengths: Lengths) -> Result<(Prompt, u32), TrafficError> {
+        let (tokens, drawn) = draw_lengths(self.seed, id, lengths);
         match &self.source {
             Source::Written(vocabulary) => {
                 Ok((self.written(id, Shape { tokens, ..Shape::default() }, vocabulary), drawn))
@@ -194,7 +199,7 @@ pub(super) fn draw_lengths(seed: u64, id: RequestId, lengths: Lengths) -> (u32, 
 }
 
 /// A length, given a standard normal draw.
-fn length(length: Length, normal: f64) -> u32 {
+pub(super) fn length(length: Length, normal: f64) -> u32 {
     let tokens = match length {
         Length::Fixed(tokens) => tokens,
         Length::Lognormal { mean, sd } => {

@@ -81,25 +81,29 @@ impl Thinking {
 
     /// For how long it thinks now.
     pub fn draw(&mut self) -> Duration {
-        let random = &mut self.random;
-        let seconds = match self.think {
-            Think::Fixed(think) => return think,
-            Think::Exponential(mean) => {
-                let one: f64 = Exp1.sample(random);
-                one * mean.as_secs_f64()
-            }
-            Think::Uniform { least, most } => {
-                least.as_secs_f64() + uniform(random) * most.saturating_sub(least).as_secs_f64()
-            }
-            Think::Lognormal { mean, sd } => {
-                let normal: f64 = StandardNormal.sample(random);
-                // The moments of the log-normal, solved for those of the normal beneath it.
-                let variance = (sd.as_secs_f64() / mean.as_secs_f64()).powi(2).ln_1p();
-                (mean.as_secs_f64().ln() - variance / 2.0 + variance.sqrt() * normal).exp()
-            }
-        };
-        Duration::try_from_secs_f64(seconds).map_or(LONGEST, |think| think.min(LONGEST))
+        draw_think(self.think, &mut self.random)
     }
+}
+
+/// For how long someone thinks, or something works.
+pub(super) fn draw_think(think: Think, random: &mut ChaCha8Rng) -> Duration {
+    let seconds = match think {
+        Think::Fixed(think) => return think,
+        Think::Exponential(mean) => {
+            let one: f64 = Exp1.sample(random);
+            one * mean.as_secs_f64()
+        }
+        Think::Uniform { least, most } => {
+            least.as_secs_f64() + uniform(random) * most.saturating_sub(least).as_secs_f64()
+        }
+        Think::Lognormal { mean, sd } => {
+            let normal: f64 = StandardNormal.sample(random);
+            // The moments of the log-normal, solved for those of the normal beneath it.
+            let variance = (sd.as_secs_f64() / mean.as_secs_f64()).powi(2).ln_1p();
+            (mean.as_secs_f64().ln() - variance / 2.0 + variance.sqrt() * normal).exp()
+        }
+    };
+    Duration::try_from_secs_f64(seconds).map_or(LONGEST, |think| think.min(LONGEST))
 }
 
 /// How many requests each phase of `plan` would have if every answer took no time: a mean where the time

@@ -11,6 +11,7 @@ mod failover;
 mod invariants;
 mod losses;
 mod reasons;
+mod sessions;
 mod slo;
 mod stats;
 #[cfg(test)]
@@ -100,6 +101,7 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
         faults: evidence.faults,
         fault_log_digest: recorded.fault_log_digest.clone(),
         answers: answers::found(plan, facts),
+        sessions: sessions::found(plan, facts),
         clients: clients::acted(facts),
         client: Client {
             dispatch_lag_us: evidence.lag,

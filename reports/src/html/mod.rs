@@ -50,6 +50,7 @@ fn page(report: &Report) -> Result<Markup, ChartError> {
                     (tables::faults(report))
                     (latency::section(report))
                     (tables::counts(report))
+                    (tables::sessions(report))
                     (tables::answers(report))
                     (tables::client(report))
                     (notes::definitions())

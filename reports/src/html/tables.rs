@@ -204,18 +204,27 @@ pub(super) fn counts(report: &Report) -> Markup {
     section("counts", "Outcomes", &content)
 }
 
+/// What became of sessions, where the load has any.
+pub(super) fn sessions(report: &Report) -> Markup {
+    said("sessions", "Sessions", &format::sessions(report.sessions.as_ref()))
+}
+
 /// What was found out of the answers' texts, where there is something to say.
 pub(super) fn answers(report: &Report) -> Markup {
-    let said = format::answers(&report.answers);
+    said("answers", "Answers", &format::answers(&report.answers))
+}
+
+/// Sentences in a section, where there are any.
+fn said(id: &str, heading: &str, said: &[String]) -> Markup {
     if said.is_empty() {
         return html! {};
     }
     let content = html! {
-        @for text in &said {
+        @for text in said {
             p.lead { (text) "." }
         }
     };
-    section("answers", "Answers", &content)
+    section(id, heading, &content)
 }
 
 /// The load generator itself.

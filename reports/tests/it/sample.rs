@@ -37,6 +37,7 @@ pub(crate) fn pass() -> Report {
         faults: faults(),
         fault_log_digest: "9f".repeat(32),
         answers: Answers { tokenizer: "o200k_base".into(), ..Answers::default() },
+        sessions: None,
         clients: Clients::default(),
         client: Client {
             dispatch_lag_us: Lag { p50: 38.0, p99: 212.0, max: 1_840.0 },

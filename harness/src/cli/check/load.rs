@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use squall::scenario::plan::{
-    Arrivals, Crowd, Curve, Length, Plan, Process, Schedule, Step, Think, Traffic, Users,
+    Arrivals, Crowd, Curve, Length, Plan, Process, Schedule, Sessions, Step, SubRequests, Think, Tools,
+    Traffic, Turns, Users,
 };
 use squall::traffic::trace::{self, BadRows, Spread};
 
@@ -17,9 +18,10 @@ pub(super) fn load(plan: &Plan) -> String {
     let requests =
         limits.requests.map_or_else(String::new, |requests| format!(", {requests} requests in all"));
     format!(
-        "{}{}; {stream}, at most {} in flight{requests}",
+        "{}{}{}; {stream}, at most {} in flight{requests}",
         schedule(traffic),
         spikes(traffic),
+        traffic.sessions.map_or_else(String::new, sessions),
         limits.in_flight
     )
 }
@@ -106,16 +108,55 @@ fn crowd(users: &Users) -> String {
     let steps = steps.collect::<Vec<_>>().join(", then ");
     let think = match users.think {
         Think::Fixed(think) if think.is_zero() => "do not think".into(),
-        Think::Fixed(think) => format!("think for {}", duration(think)),
-        Think::Exponential(mean) => format!("think for {} on average (exponential)", duration(mean)),
-        Think::Uniform { least, most } => format!("think for {} to {}", duration(least), duration(most)),
-        Think::Lognormal { mean, sd } => format!("think for {} ± {}", duration(mean), duration(sd)),
+        think => format!("think for {}", time(think)),
     };
     let talk = match users.turns {
         1 => String::new(),
         turns => format!(" and talk for {turns} turns"),
     };
     format!("{steps} users who {think}{talk}")
+}
+
+/// A time that may be drawn.
+fn time(think: Think) -> String {
+    match think {
+        Think::Fixed(time) => duration(time),
+        Think::Exponential(mean) => format!("{} on average (exponential)", duration(mean)),
+        Think::Uniform { least, most } => format!("{} to {}", duration(least), duration(most)),
+        Think::Lognormal { mean, sd } => format!("{} ± {}", duration(mean), duration(sd)),
+    }
+}
+
+/// What each arrival begins.
+fn sessions(Sessions { turns, think, tools, sub_requests }: Sessions) -> String {
+    let turns = match turns {
+        Turns::Fixed(1) => "1 turn".into(),
+        Turns::Fixed(turns) => format!("{turns} turns"),
+        Turns::Uniform { least, most } => format!("{least} to {most} turns"),
+        Turns::Geometric { mean } => format!("{mean} turns on average (geometric)"),
+    };
+    let mut text = format!("; each begins a session of {turns}");
+    if think != Think::Fixed(Duration::ZERO) {
+        let _ = write!(text, " with {} to think between them", time(think));
+    }
+    if let Some(Tools { calls, time: works, result }) = tools {
+        let works = if works == Think::Fixed(Duration::ZERO) {
+            "take no time".into()
+        } else {
+            format!("work for {}", time(works))
+        };
+        let _ = write!(
+            text,
+            ", whose answers call {calls} tools that {works} and give {} tokens",
+            length(result)
+        );
+    }
+    if let Some(SubRequests { count, lengths }) = sub_requests {
+        let (input, output) = (length(lengths.input), length(lengths.output));
+        let _ =
+            write!(text, ", and each is followed by {count} sub-requests, {input} tokens in, {output} out");
+    }
+    text
 }
 
 fn spikes(traffic: &Traffic) -> String {

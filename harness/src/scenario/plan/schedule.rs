@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::{Length, Lengths};
 use crate::clock::Nanos;
 use crate::traffic::trace;
 
@@ -124,6 +125,59 @@ pub struct Spike {
     pub lasts: Duration,
     /// Requests a second.
     pub rate: f64,
+}
+
+/// What each arrival begins, where that is more than a request.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Sessions {
+    /// Requests one after the other; each has all that was said before in its history.
+    pub turns: Turns,
+    /// From when all is there that a turn waits for, to the turn.
+    pub think: Think,
+    /// What each answer but a session's last calls.
+    pub tools: Option<Tools>,
+    /// What follows each answer but a session's last, all at once; the next turn waits for all of them.
+    pub sub_requests: Option<SubRequests>,
+}
+
+/// How many turns a session has, at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Turns {
+    /// Always the same.
+    Fixed(u32),
+    /// Any number between, both included, equally likely.
+    Uniform {
+        /// The fewest.
+        least: u32,
+        /// The most.
+        most: u32,
+    },
+    /// After each turn the same chance of being the last.
+    Geometric {
+        /// Their mean, at least 1.
+        mean: f64,
+    },
+}
+
+/// Tools that an answer calls. They are not run: they take their time and have a result.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Tools {
+    /// How many at once, at least 1.
+    pub calls: u32,
+    /// How long each works.
+    pub time: Think,
+    /// Tokens of each one's result.
+    pub result: Length,
+}
+
+/// Requests that follow an answer, each with a context of its own: agents at work for the session's.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct SubRequests {
+    /// How many at once, at least 1.
+    pub count: u32,
+    /// How long their prompts and answers are.
+    pub lengths: Lengths,
 }
 
 /// Users who each wait for their answer.

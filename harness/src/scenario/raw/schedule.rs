@@ -134,6 +134,63 @@ pub(in crate::scenario) struct Spike {
     pub(in crate::scenario) rate: Placed<RateText>,
 }
 
+/// What each arrival begins: turns, one after the other. Within a session a turn waits for the answer before
+/// it, for the tools that this called and for the sub-requests that followed it. The first request that
+/// fails ends its session, and so does the run's end; the report counts what was never asked.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "session")]
+pub(in crate::scenario) struct Session {
+    /// Requests one after the other, each with all that was said before in its history: a number from 1 to
+    /// 1000, `uniform(2, 8)` with both ends, or `geometric(5)` with the mean.
+    #[schemars(example = 6, example = "uniform(2, 8)")]
+    pub(in crate::scenario) turns: Placed<NumberOrText>,
+    /// From when all is there that a turn waits for, to the turn: a duration, or `exponential(2s)`,
+    /// `uniform(1s, 5s)`, `lognormal(3s, 2s)`; `0s` when it is left out.
+    #[schemars(example = "exponential(2s)")]
+    pub(in crate::scenario) think: Option<Placed<ThinkText>>,
+    /// Each answer but the last calls tools, all at once. They are not run: they take their time, and their
+    /// results stand in the history from then on.
+    #[schemars(example = json!({"calls": 2, "time": "exponential(300ms)", "result": 150}))]
+    pub(in crate::scenario) tools: Option<Tools>,
+    /// Each answer but the last is followed by requests of their own, all at once, as an agent has others do
+    /// parts of its work: each has its own prompt, and its answer stands in the session's history from then on.
+    #[schemars(example = json!({"count": 3, "input": "lognormal(800, 400)", "output": 150}))]
+    pub(in crate::scenario) sub_requests: Option<SubRequests>,
+}
+
+/// Tools that an answer calls.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "tools")]
+pub(in crate::scenario) struct Tools {
+    /// How many at once, from 1 to 1000; 1 when it is left out.
+    #[schemars(example = 2)]
+    pub(in crate::scenario) calls: Option<Placed<u32>>,
+    /// How long each works, as `think`; `0s` when it is left out.
+    #[schemars(example = "exponential(300ms)")]
+    pub(in crate::scenario) time: Option<Placed<ThinkText>>,
+    /// Tokens of each one's result, as `prompts.input`; 100 when it is left out.
+    #[schemars(example = 150)]
+    pub(in crate::scenario) result: Option<Placed<NumberOrText>>,
+}
+
+/// Requests that follow an answer, all at once.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "sub_requests")]
+pub(in crate::scenario) struct SubRequests {
+    /// How many, from 1 to 1000.
+    #[schemars(example = 3)]
+    pub(in crate::scenario) count: Placed<u32>,
+    /// Tokens of each one's prompt; as in `prompts` when it is left out.
+    #[schemars(example = "lognormal(800, 400)")]
+    pub(in crate::scenario) input: Option<Placed<NumberOrText>>,
+    /// Tokens of each one's answer; as in `prompts` when it is left out.
+    #[schemars(example = 150)]
+    pub(in crate::scenario) output: Option<Placed<NumberOrText>>,
+}
+
 /// Users who each wait for their answer: exactly one of `count` and `steps`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

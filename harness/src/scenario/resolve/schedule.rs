@@ -10,6 +10,7 @@ use super::super::raw::{self, DurationText, RateText};
 use super::super::units;
 use super::{Resolver, Zero, typed};
 use crate::clock::Nanos;
+use crate::traffic::MOST_TURNS;
 
 /// Gaps that vary more are one burst and then nothing.
 const LARGEST_CV: f64 = 20.0;
@@ -20,8 +21,6 @@ const SHORTEST_DAY: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_hours(24);
 /// As many users are a typing error: each is a task and a connection.
 const MOST_USERS: u32 = 1_000_000;
-/// Longer conversations are in no context window.
-const MOST_TURNS: u32 = 1_000;
 
 /// A step's place, its `ramp` and its `for`.
 type StepTimes<'a> = (&'a Span, Option<&'a Placed<DurationText>>, Option<&'a Placed<DurationText>>);
@@ -279,7 +278,11 @@ impl Resolver {
                 lasts: None,
             }],
         };
-        Schedule::Users(Users { crowd, think: self.think(raw), turns: self.turns(raw.turns.as_ref()) })
+        Schedule::Users(Users {
+            crowd,
+            think: self.think("think", raw.think.as_ref()),
+            turns: self.turns(raw.turns.as_ref()),
+        })
     }
 
     fn user_steps(&mut self, raw: &Placed<Vec<Placed<raw::UserStep>>>, end: Nanos) -> Vec<Crowd> {
@@ -320,10 +323,10 @@ impl Resolver {
         self.count_or("turns", turns, 1, 1)
     }
 
-    fn think(&mut self, raw: &raw::Users) -> Think {
-        let Some(text) = &raw.think else { return Think::Fixed(Duration::ZERO) };
+    pub(super) fn think(&mut self, key: &str, raw: Option<&Placed<raw::ThinkText>>) -> Think {
+        let Some(text) = raw else { return Think::Fixed(Duration::ZERO) };
         units::think(&text.0).unwrap_or_else(|wrong| {
-            self.wrong("think", &text.span, wrong);
+            self.wrong(key, &text.span, wrong);
             Think::Fixed(Duration::ZERO)
         })
     }

@@ -36,10 +36,12 @@ impl Resolver {
                     .help("or give `arrivals` instead of `trace`"),
             );
         }
+        let lengths = self.lengths(raw.prompts.as_ref());
         Traffic {
             schedule: self.schedule(raw, end),
             spikes: self.spikes(raw, end),
-            lengths: self.lengths(raw.prompts.as_ref()),
+            sessions: self.sessions(raw, api, lengths),
+            lengths,
             corpus: self.corpus(raw.prompts.as_ref()),
             stream: self.stream(raw.stream.as_ref(), api),
             limits: self.limits(raw.limits.as_ref()),
@@ -122,7 +124,12 @@ impl Resolver {
         }
     }
 
-    fn length(&mut self, key: &str, raw: Option<&Placed<NumberOrText>>, default: Length) -> Length {
+    pub(super) fn length(
+        &mut self,
+        key: &str,
+        raw: Option<&Placed<NumberOrText>>,
+        default: Length,
+    ) -> Length {
         let Some(value) = raw else { return default };
         units::length(value).unwrap_or_else(|wrong| {
             self.wrong(key, &value.span, wrong);

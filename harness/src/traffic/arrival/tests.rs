@@ -37,6 +37,7 @@ pub(in crate::traffic) fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) 
         traffic: Traffic {
             schedule,
             spikes: Vec::new(),
+            sessions: None,
             lengths: Lengths { input: Length::Fixed(20), output: Length::Lognormal { mean: 50.0, sd: 30.0 } },
             corpus: None,
             stream: true,

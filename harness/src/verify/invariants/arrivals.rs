@@ -1,16 +1,18 @@
-//! Every arrival of the schedule ends exactly one row of the ledger.
+//! Every arrival of the schedule ends exactly one row of the ledger, and every session accounts for its requests.
+
+use std::ops::Range;
 
 use squall_report::Invariant;
 
 use super::{Cases, inconclusive};
-use crate::record::Recorded;
+use crate::record::{Recorded, SessionFact};
 use crate::verify::text;
 use crate::verify::view::View;
 
 const NAME: &str = "every arrival ends exactly once";
 
-/// Ids are dense from 0 and unique, and each phase has as many ends, in the ledger and in the figures,
-/// as it had arrivals.
+/// Ids are unique and, but for those that sessions say they never asked, dense from 0; and each phase has as
+/// many ends, in the ledger and in the figures, as it had arrivals.
 pub(super) fn end_once(view: &View<'_>, recorded: &Recorded) -> Invariant {
     let scheduled = recorded.scheduled.iter().fold(0_u64, |sum, phase| sum.saturating_add(*phase));
     let mut ids: Vec<u64> = view.facts.requests.iter().map(|request| request.id.0).collect();
@@ -19,24 +21,50 @@ pub(super) fn end_once(view: &View<'_>, recorded: &Recorded) -> Invariant {
     }
     ids.sort_unstable();
     let mut cases = Cases::default();
-    let mut expected = 0;
-    for id in &ids {
-        if *id >= scheduled {
-            cases.add(|| {
-                format!("request {id} ended, and {} were scheduled", text::count(scheduled, "request"))
-            });
-        } else if *id < expected {
-            cases.add(|| format!("request {id} ended more than once"));
-        } else {
-            missing(&mut cases, expected, *id);
-            expected = id + 1;
+    let asked = asked(view, scheduled, &mut cases);
+    let mut ids = ids.into_iter().peekable();
+    for Range { start, end } in asked {
+        let mut expected = start;
+        while let Some(id) = ids.next_if(|id| *id < end) {
+            if id < start {
+                cases.add(|| format!("request {id} ended, and its session says that it was never asked"));
+            } else if id < expected {
+                cases.add(|| format!("request {id} ended more than once"));
+            } else {
+                missing(&mut cases, expected, id);
+                expected = id + 1;
+            }
         }
+        missing(&mut cases, expected, end);
     }
-    missing(&mut cases, expected, scheduled);
+    for id in ids {
+        cases.add(|| format!("request {id} ended, and {} were scheduled", text::count(scheduled, "request")));
+    }
     if cases.count == 0 {
         phases(view, recorded, &mut cases);
     }
     cases.decide(NAME)
+}
+
+/// The ids of the requests that were asked, ascending: all that were scheduled, or of each session its first.
+fn asked(view: &View<'_>, scheduled: u64, cases: &mut Cases) -> Vec<Range<u64>> {
+    if view.plan.traffic.sessions.is_none() {
+        return std::iter::once(0..scheduled).collect();
+    }
+    let mut sessions: Vec<&SessionFact> = view.facts.sessions.iter().collect();
+    sessions.sort_by_key(|session| session.id);
+    let mut next = (0, 0);
+    let mut asked = Vec::with_capacity(sessions.len());
+    for session in sessions {
+        let first = session.first_request.0;
+        // Each begins where the one before it would have ended.
+        if (session.id, first) != next {
+            cases.add(|| format!("session {} is not the one that follows session {}", session.id, next.0));
+        }
+        next = (session.id + 1, first.saturating_add(session.requests.into()));
+        asked.push(first..first.saturating_add(session.requests_asked.into()));
+    }
+    asked
 }
 
 /// Requests from `first` to before `next` have no row.

@@ -52,6 +52,49 @@ fn missing_arrivals_are_counted_and_named() {
     assert_eq!(broken.examples, ["requests 3 to 5 never ended", "request 8 never ended"]);
 }
 
+/// Sessions of five requests; request 19 has no row, and its session says that it asked so many.
+fn in_sessions(scene: &mut Scene, asked: u32) {
+    let think = Think::Fixed(Duration::ZERO);
+    scene.plan.traffic.sessions =
+        Some(Sessions { turns: Turns::Fixed(5), think, tools: None, sub_requests: None });
+    let session = |id| SessionFact {
+        id,
+        end: SessionEnd::Complete,
+        turns: 5,
+        turns_asked: 5,
+        first_request: RequestId(5 * id),
+        requests: 5,
+        requests_asked: 5,
+    };
+    scene.facts.sessions = (0..240).map(session).collect();
+    let broken = &mut scene.facts.sessions[3];
+    (broken.end, broken.turns_asked, broken.requests_asked) = (SessionEnd::Failed, asked, asked);
+    scene.facts.requests.retain(|request| request.id.0 != 19);
+    scene.facts.attempts.retain(|attempt| attempt.request != Some(RequestId(19)));
+}
+
+#[test]
+fn what_a_session_never_asked_is_accounted_for_by_its_row() {
+    let name = "every arrival ends exactly once";
+    let mut scene = Scene::sound();
+    in_sessions(&mut scene, 4);
+    let report = scene.judge();
+    assert_eq!(not_well(&report), []);
+    let sessions = report.sessions.expect("it has sessions");
+    assert_eq!((sessions.begun, sessions.complete, sessions.failed), (240, 239, 1));
+    assert_eq!((sessions.turns, sessions.turns_asked), (1_200, 1_199));
+    assert_eq!((sessions.requests, sessions.requests_asked), (1_200, 1_199));
+    let dropped = after(|scene| in_sessions(scene, 5));
+    assert_eq!(dropped, only(name, Verdict::Fail));
+    let asked_all_the_same = after(|scene| in_sessions(scene, 3));
+    assert_eq!(asked_all_the_same, only(name, Verdict::Fail));
+    let without_a_row = after(|scene| {
+        in_sessions(scene, 4);
+        scene.facts.sessions.remove(7);
+    });
+    assert_eq!(without_a_row, only(name, Verdict::Fail));
+}
+
 #[test]
 fn an_attempt_without_a_request() {
     let name = "every attempt belongs to a request";

@@ -17,10 +17,13 @@ use super::{Evidence, judge};
 use crate::clock::Nanos;
 use crate::fault::NodeState;
 use crate::name::{AttemptId, RequestId};
-use crate::record::{AttemptEnd, AttemptFact, Content, Facts, NodeEvent, Recorded, RequestFact};
+use crate::record::{
+    AttemptEnd, AttemptFact, Content, Facts, NodeEvent, Recorded, RequestFact, SessionEnd, SessionFact,
+};
 use crate::scenario::plan::{
     Access, Api, ClientPolicy, Entry, FailoverBounds, FaultPlan, Length, Lengths, Limits, Matching, NodeKind,
-    NodePlan, Objective, OnTrap, Phase, Plan, PluginRef, RouterPolicy, Schedule, Slo, Target, Traffic,
+    NodePlan, Objective, OnTrap, Phase, Plan, PluginRef, RouterPolicy, Schedule, Sessions, Slo, Target,
+    Think, Traffic, Turns,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -300,6 +303,7 @@ fn plan() -> Plan {
         traffic: Traffic {
             schedule: Schedule::constant(20.0),
             spikes: Vec::new(),
+            sessions: None,
             lengths: Lengths { input: Length::Fixed(1), output: Length::Fixed(44) },
             corpus: None,
             stream: true,

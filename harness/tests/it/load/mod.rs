@@ -7,6 +7,7 @@ mod limits;
 mod outcomes;
 mod request;
 mod server;
+mod sessions;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,8 +18,7 @@ use crossbeam_channel::Receiver;
 use squall::clock::{Clock, Nanos};
 use squall::correlation::Correlator;
 use squall::load::{self, LoadContext, LoadError, LoadSummary};
-use squall::name::RequestId;
-use squall::record::{Record, Recorder, RequestRow};
+use squall::record::{Record, Recorder, RequestRow, SessionRow};
 use squall::scenario::{self, plan::Plan};
 use tokio_util::sync::CancellationToken;
 
@@ -57,13 +57,17 @@ struct Load {
     /// By id.
     rows: Vec<RequestRow>,
     gaps: Vec<Vec<u32>>,
+    /// By id.
+    sessions: Vec<SessionRow>,
 }
 
 impl Load {
-    /// Every arrival has exactly one row, ids are dense, and each row comes after its arrival.
+    /// Every arrival has exactly one row, ids are dense but for what sessions never asked, and each row comes
+    /// after its arrival, and before that of its session.
     fn collect(records: &Receiver<Record>, summary: std::result::Result<LoadSummary, LoadError>) -> Self {
         let mut arrivals = Vec::new();
         let mut ended: Vec<(RequestRow, Vec<u32>)> = Vec::new();
+        let mut sessions: Vec<SessionRow> = Vec::new();
         for record in records.try_iter() {
             match record {
                 Record::Arrival(at) => arrivals.push(at),
@@ -71,15 +75,28 @@ impl Load {
                     assert!(arrivals.contains(&row.intended_ns), "a row before its arrival: {row:?}");
                     ended.push((*row, gaps_ns));
                 }
+                Record::Session(row) => {
+                    let rows = ended.iter().filter(|(request, _)| request.session == Some(row.id)).count();
+                    assert_eq!(rows as u32, row.requests_asked, "{row:?}");
+                    sessions.push(*row);
+                }
                 Record::Stall(_) => {}
                 other => panic!("{other:?}"),
             }
         }
         ended.sort_by_key(|(row, _)| row.id);
         assert_eq!(ended.len(), arrivals.len());
-        assert!(ended.iter().zip(0..).all(|((row, _), id)| row.id == RequestId(id)));
+        sessions.sort_by_key(|row| row.id);
+        let asked: Vec<u64> = if sessions.is_empty() {
+            (0..arrivals.len() as u64).collect()
+        } else {
+            let asked = |row: &SessionRow| (row.first_request.0..).take(row.requests_asked as usize);
+            sessions.iter().flat_map(asked).collect()
+        };
+        let ids: Vec<u64> = ended.iter().map(|(row, _)| row.id.0).collect();
+        assert_eq!(ids, asked);
         let (rows, gaps) = ended.into_iter().unzip();
-        Self { summary, arrivals, rows, gaps }
+        Self { summary, arrivals, rows, gaps, sessions }
     }
 
     /// The row that stands for all, since all ended alike.

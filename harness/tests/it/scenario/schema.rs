@@ -88,6 +88,10 @@ fn schema_and_parser_accept_every_kind_of_load() {
         "arrivals = { poisson = { daily = { mean = \"40/s\", swing = 1, peak_at = \"8:30\", \
          starts_at = \"06:00\", day = \"10m\" } } }",
         "arrivals = { poisson = \"40/s\" }\nspikes = [{ at = \"3s\", for = \"2s\", rate = \"200/s\" }]",
+        "arrivals = { poisson = \"4/s\" }\nsession = { turns = 6 }",
+        "arrivals = { poisson = \"4/s\" }\nsession = { turns = \"geometric(5)\", think = \"exponential(2s)\", \
+         tools = { calls = 2, time = \"300ms\", result = \"lognormal(150, 90)\" }, \
+         sub_requests = { count = 3, input = 800, output = 150 } }",
         "users = { count = 20, ramp = \"10s\", think = \"exponential(2s)\", turns = 6 }",
         "users = { steps = [{ count = 5, for = \"5s\" }, { count = 0, for = \"5s\" }, { count = 9, ramp = \"3s\" }], \
          think = \"uniform(1s, 5s)\" }",
@@ -123,6 +127,12 @@ fn schema_and_parser_refuse_the_same() {
         ("\"40/s\"", "\"40\""),
         ("\"40/s\"", "\"fast\""),
         ("poisson = \"40/s\"", "poisson = \"40/s\", constant = \"40/s\""),
+        ("arrivals = { poisson = \"40/s\" }", "users = { count = 3 }\nsession = { turns = 3 }"),
+        ("arrivals = { poisson = \"40/s\" }", "arrivals = { poisson = \"40/s\" }\nsession = {}"),
+        (
+            "arrivals = { poisson = \"40/s\" }",
+            "arrivals = { poisson = \"40/s\" }\nsession = { turns = 3, sub_requests = { input = 5 } }",
+        ),
         ("poisson = \"40/s\"", "poisson = 40"),
         ("poisson = \"40/s\"", "gamma = \"40/s\""),
         ("poisson = \"40/s\"", "poisson = \"40/s\", cv = 2.0"),

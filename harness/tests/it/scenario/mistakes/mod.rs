@@ -3,5 +3,6 @@
 mod faults;
 mod fleet;
 mod schedule;
+mod sessions;
 mod text;
 mod values;
