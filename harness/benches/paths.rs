@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::path::Path;
 
+use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use squall::correlation::{Correlator, Which};
 use squall::name::{NodeName, RequestId};
@@ -31,7 +32,7 @@ fn sse(criterion: &mut Criterion) {
             let mut parser = Parser::new();
             let mut events = 0;
             for chunk in stream.chunks(4096) {
-                parser.push(chunk);
+                parser.push(Bytes::copy_from_slice(chunk));
                 while let Some(event) = parser.next_event() {
                     black_box(&event.data);
                     events += 1;

@@ -23,8 +23,12 @@ pub struct Event {
 /// An incremental parser. Feed it with [`Parser::push`], take events with [`Parser::next_event`].
 #[derive(Debug, Default)]
 pub struct Parser {
-    buffer: BytesMut,
-    /// How far `buffer` has been searched for the end of an event.
+    /// What is left of the last chunk, where nothing was left of the one before: its events are parts of it,
+    /// not copies.
+    chunk: Bytes,
+    /// Otherwise the beginning of an event, and all that has come since.
+    joined: BytesMut,
+    /// How far the unread bytes have been searched for the end of an event.
     searched: usize,
     /// Where the line begins in which the search goes on.
     line: usize,
@@ -36,40 +40,47 @@ impl Parser {
         Self::default()
     }
 
-    /// Adds bytes of the stream.
-    pub fn push(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
+    /// Adds a chunk of the stream.
+    pub fn push(&mut self, chunk: Bytes) {
+        if self.rest().is_empty() {
+            self.chunk = chunk;
+        } else {
+            self.joined.extend_from_slice(&std::mem::take(&mut self.chunk));
+            self.joined.extend_from_slice(&chunk);
+        }
     }
 
     /// The next event that has arrived whole.
     pub fn next_event(&mut self) -> Option<Event> {
         let end = self.find_end()?;
-        let raw = self.buffer.split_to(end).freeze();
-        self.searched = 0;
-        self.line = 0;
-        Some(parse(raw))
+        Some(parse(self.take(end)))
     }
 
     /// What has arrived of an event that has not ended; after the stream's end, what was cut off.
     pub fn rest(&self) -> &[u8] {
-        &self.buffer
+        if self.joined.is_empty() { &self.chunk } else { &self.joined }
     }
 
     /// Takes what has arrived of an event that has not ended.
     pub fn take_rest(&mut self) -> Bytes {
+        self.take(self.rest().len())
+    }
+
+    fn take(&mut self, bytes: usize) -> Bytes {
         self.searched = 0;
         self.line = 0;
-        self.buffer.split().freeze()
+        if self.joined.is_empty() { self.chunk.split_to(bytes) } else { self.joined.split_to(bytes).freeze() }
     }
 
     /// The index after the empty line that ends the first event, if it has arrived.
     fn find_end(&mut self) -> Option<usize> {
+        let bytes = if self.joined.is_empty() { &self.chunk[..] } else { &self.joined[..] };
         loop {
-            let at = self.searched + memchr::memchr2(b'\n', b'\r', &self.buffer[self.searched..])?;
+            let at = self.searched + memchr::memchr2(b'\n', b'\r', &bytes[self.searched..])?;
             let mut next = at + 1;
-            if self.buffer[at] == b'\r' {
+            if bytes[at] == b'\r' {
                 // Whether an LF belongs to this CR is known only when the next byte is here.
-                let Some(&following) = self.buffer.get(next) else {
+                let Some(&following) = bytes.get(next) else {
                     self.searched = at;
                     return None;
                 };
@@ -158,7 +169,7 @@ mod tests {
         let mut parser = Parser::new();
         let mut found = Vec::new();
         for chunk in chunks {
-            parser.push(chunk);
+            parser.push(Bytes::copy_from_slice(chunk));
             while let Some(event) = parser.next_event() {
                 found.push(event);
             }
@@ -181,7 +192,7 @@ mod tests {
     #[test]
     fn an_unfinished_event_is_not_an_event() {
         let mut parser = Parser::new();
-        parser.push(b"data: a\n");
+        parser.push(Bytes::from_static(b"data: a\n"));
         assert_eq!(parser.next_event(), None);
         assert_eq!(parser.rest(), b"data: a\n");
     }

@@ -1,5 +1,6 @@
 //! What must hold of the SSE parser, whatever bytes come.
 
+use bytes::Bytes;
 use squall::sse::{Event, Parser};
 
 /// Streams up to this length are split at every byte in turn.
@@ -33,7 +34,7 @@ fn read<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Reading {
     let mut parser = Parser::new();
     let mut events = Vec::new();
     for chunk in chunks {
-        parser.push(chunk);
+        parser.push(Bytes::copy_from_slice(chunk));
         while let Some(event) = parser.next_event() {
             events.push(event);
         }
@@ -45,7 +46,7 @@ fn read<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Reading {
 type Fields = (Option<Vec<u8>>, Option<Vec<u8>>);
 
 fn fields(reading: &Reading) -> Vec<Fields> {
-    let own = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map(|bytes| bytes.to_vec());
+    let own = |bytes: &Option<Bytes>| bytes.as_ref().map(|bytes| bytes.to_vec());
     reading.events.iter().map(|event| (own(&event.data), own(&event.kind))).collect()
 }
 

@@ -278,14 +278,15 @@ impl RawResponse {
 
 /// Bytes of an answer as they came. Without a content type that tells, what holds an event is a stream.
 fn recorded(bytes: Vec<u8>, headers: &HeaderMap) -> Answer {
+    let bytes = Bytes::from(bytes);
     let mut parser = Parser::new();
-    parser.push(&bytes);
+    parser.push(bytes.clone());
     let events: Vec<Bytes> =
         std::iter::from_fn(|| parser.next_event()).filter_map(|event| event.data).collect();
     let is_stream = headers.get(CONTENT_TYPE).map_or(!events.is_empty(), |kind| {
         kind.to_str().is_ok_and(|kind| kind.starts_with("text/event-stream"))
     });
-    if is_stream { Answer::Stream(events) } else { Answer::Body(bytes.into()) }
+    if is_stream { Answer::Stream(events) } else { Answer::Body(bytes) }
 }
 
 fn headers(raw: &std::collections::BTreeMap<String, String>) -> Result<HeaderMap, String> {

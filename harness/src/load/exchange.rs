@@ -292,7 +292,7 @@ impl Session {
         let mut parser = Parser::new();
         while let Some(bytes) = patience.wait(response.chunk()).await?? {
             let at = self.clock.now();
-            parser.push(&bytes);
+            parser.push(bytes);
             let mut events = 0;
             while let Some(event) = parser.next_event() {
                 events += 1;

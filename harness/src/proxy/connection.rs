@@ -56,7 +56,7 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, life: CancellationToken) 
     let client = Arc::new(Client {
         shared: Arc::clone(&shared),
         ender: Arc::clone(&ender),
-        upstream: tokio::sync::Mutex::default(),
+        upstream: Arc::default(),
         streams: Streams::default(),
         first: parking_lot::Mutex::new(first),
     });
@@ -148,7 +148,7 @@ impl<F: Future<Output: Send> + Send + 'static> hyper::rt::Executor<F> for Tasks 
 struct Client {
     shared: Arc<Shared>,
     ender: Arc<Ender>,
-    upstream: tokio::sync::Mutex<Upstream>,
+    upstream: Arc<Upstream>,
     /// Where requests go that are sent on by HTTP/2.
     streams: Streams,
     /// The id that the connect hook was asked with, for the first request.
@@ -204,14 +204,10 @@ impl Exchange<'_> {
         let http = shared.manner.get().and_then(|manner| manner.http).unwrap_or(spoken);
         let answered = match (http, spoken) {
             (Http::Two, _) => forward(entry, Way::Two(streams), &self.ender, request, body).await,
-            (Http::One, Http::One) => {
-                let mut upstream = upstream.lock().await;
-                forward(entry, Way::One(&mut upstream), &self.ender, request, body).await
-            }
+            (Http::One, Http::One) => forward(entry, Way::One(upstream), &self.ender, request, body).await,
             // Streams that come beside each other can't share a connection that carries one request at a time.
             (Http::One, Http::Two) => {
-                let mut upstream = Upstream::default();
-                forward(entry, Way::One(&mut upstream), &self.ender, request, body).await
+                forward(entry, Way::One(&Arc::default()), &self.ender, request, body).await
             }
         };
         match answered {

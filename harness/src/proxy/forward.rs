@@ -8,13 +8,12 @@ use http::request::Parts;
 use http::{HeaderMap, Request, Response, Uri, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
 
 use super::attempt::Entry;
 use super::relay::{Answer, Relay, broke};
 use super::socket::{Ender, HowToEnd};
 use super::streams::Streams;
-use super::upstream::{Upstream, how_it_broke};
+use super::upstream::{Arriving, Upstream, how_it_broke};
 use crate::api::Api;
 use crate::fault::{BodyVerdict, Canned, ResponseHead, ResponseVerdict};
 use crate::record::AttemptEnd;
@@ -22,7 +21,7 @@ use crate::record::AttemptEnd;
 /// How a request goes on to the node.
 pub(super) enum Way<'a> {
     /// By HTTP/1.1.
-    One(&'a mut Upstream),
+    One(&'a Arc<Upstream>),
     /// By HTTP/2.
     Two(&'a Streams),
 }
@@ -80,7 +79,10 @@ pub(super) async fn forward(
     let tls = manner.and_then(|manner| manner.tls.as_ref());
     let sent = match way {
         Way::One(upstream) => upstream.send(address, tls, request).await,
-        Way::Two(streams) => streams.send(address, tls, request).await,
+        Way::Two(streams) => {
+            let response = streams.send(address, tls, request).await;
+            response.map(|response| response.map(Arriving::of_stream))
+        }
     };
     let response = match sent {
         Ok(response) => response,
@@ -147,11 +149,11 @@ async fn with_body(
     mut entry: Entry,
     ender: &Arc<Ender>,
     mut head: http::response::Parts,
-    body: Incoming,
+    body: Arriving,
     about: Answer,
 ) -> Result<Response<Body>, HowToEnd> {
     let body = match body.collect().await {
-        Ok(body) => body.to_bytes(),
+        Ok(body) => body,
         Err(error) => return Err(broke(&mut entry, how_it_broke(&error))),
     };
     let ruling = entry.faults.body(&body);

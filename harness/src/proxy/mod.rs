@@ -12,6 +12,7 @@ mod attempt;
 mod connection;
 mod forward;
 mod listener;
+mod passed;
 mod relay;
 mod scan;
 mod socket;

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http_body::{Body as _, Frame};
+use bytes::Bytes;
+use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
-use hyper::body::Incoming;
 use tokio::sync::mpsc;
 
 use super::attempt::Entry;
 use super::forward::Body;
+use super::passed::{Passed, event};
 use super::scan::Scanner;
 use super::socket::{Ender, HowToEnd};
-use super::upstream::{Broken, how_it_broke};
+use super::upstream::{Arriving, Broken, how_it_broke};
 use crate::api::Api;
 use crate::clock::Nanos;
 use crate::fault::{Ending, EventVerdict};
@@ -116,7 +116,7 @@ impl Relay {
     }
 
     /// Unparsed: bytes as they come, until a fault begins that wants to see events.
-    pub(super) async fn bytes(mut self, mut body: Incoming) {
+    pub(super) async fn bytes(mut self, mut body: Arriving) {
         let mut wanted = false;
         loop {
             let frame = match self.next(&mut body).await {
@@ -139,7 +139,7 @@ impl Relay {
                     self.entry.marker();
                 }
             }
-            if body.is_end_stream() {
+            if body.is_whole() {
                 // The client may take these bytes for the end: it is on record before them.
                 self.whole();
             }
@@ -150,12 +150,12 @@ impl Relay {
     }
 
     /// Event by event, each as the faults rule.
-    pub(super) async fn events(self, body: Incoming) {
+    pub(super) async fn events(self, body: Arriving) {
         self.events_from(body, None).await;
     }
 
     /// The same, of a stream whose first events have passed; `next` has come since.
-    async fn events_from(mut self, mut body: Incoming, next: Option<Bytes>) {
+    async fn events_from(mut self, mut body: Arriving, next: Option<Bytes>) {
         let mut next = next.map(Frame::data);
         let mut parser = Parser::new();
         let mut seen = self.scanner.events;
@@ -180,14 +180,13 @@ impl Relay {
             let Ok(data) = frame.into_data() else { continue };
             let arrived = self.entry.shared.context.clock.now();
             self.entry.faults.catch_up();
-            parser.push(&data);
-            // What passes is gathered, so that a chunk of many events stays one write.
-            let mut passed = BytesMut::new();
+            let mut passed = Passed::of(data.clone());
+            parser.push(data);
             while let Some(event) = parser.next_event() {
                 seen += 1;
                 self.entry.events(seen);
                 let Some(data) = event.data else {
-                    passed.extend_from_slice(&event.raw);
+                    passed.push(&event.raw);
                     continue;
                 };
                 if self.api.is_last(event.kind.as_deref(), &data) {
@@ -196,7 +195,7 @@ impl Relay {
                 let ruling = self.entry.faults.event(index, &data);
                 index += 1;
                 if ruling.delay.is_zero() && ruling.verdict == EventVerdict::Pass {
-                    passed.extend_from_slice(&event.raw);
+                    passed.push(&event.raw);
                     continue;
                 }
                 if self.flush(&mut passed).await.is_err() || self.hold(arrived, ruling.delay).await.is_err() {
@@ -234,18 +233,18 @@ impl Relay {
         verdict: EventVerdict,
         raw: &[u8],
         kind: Option<&[u8]>,
-        passed: &mut BytesMut,
+        passed: &mut Passed,
     ) -> Result<Option<Ending>, Gone> {
         match verdict {
-            EventVerdict::Pass | EventVerdict::Delay(_) => passed.extend_from_slice(raw),
+            EventVerdict::Pass | EventVerdict::Delay(_) => passed.push(raw),
             EventVerdict::Drop => {}
             EventVerdict::Duplicate => {
-                passed.extend_from_slice(raw);
-                passed.extend_from_slice(raw);
+                passed.push(raw);
+                passed.push(raw);
             }
             EventVerdict::Replace(payloads) => {
                 for data in &payloads {
-                    write_event(passed, kind, data);
+                    passed.push(&event(kind, data));
                 }
             }
             EventVerdict::Raw(writes) => {
@@ -254,7 +253,7 @@ impl Relay {
                         self.flush(passed).await?;
                         self.settled().await;
                     }
-                    passed.extend_from_slice(&bytes);
+                    passed.push(&bytes);
                 }
             }
             EventVerdict::Last(bytes, then) => {
@@ -296,7 +295,7 @@ impl Relay {
     }
 
     /// The next frame of the node's answer, or that the client left.
-    async fn next(&self, body: &mut Incoming) -> Result<Option<Result<Frame<Bytes>, hyper::Error>>, Gone> {
+    async fn next(&self, body: &mut Arriving) -> Result<Option<Result<Frame<Bytes>, hyper::Error>>, Gone> {
         tokio::select! {
             biased;
             frame = body.frame() => Ok(frame),
@@ -304,8 +303,8 @@ impl Relay {
         }
     }
 
-    async fn flush(&mut self, passed: &mut BytesMut) -> Result<(), Gone> {
-        if passed.is_empty() { Ok(()) } else { self.send(Frame::data(passed.split().freeze())).await }
+    async fn flush(&mut self, passed: &mut Passed) -> Result<(), Gone> {
+        if passed.is_empty() { Ok(()) } else { self.send(Frame::data(passed.take())).await }
     }
 
     async fn send(&mut self, frame: Frame<Bytes>) -> Result<(), Gone> {
@@ -362,19 +361,4 @@ impl Relay {
         // Were the body's sender gone before its connection, the body would end as if it were whole.
         self.client.closed().await;
     }
-}
-
-/// A payload as an event of this name; each of its lines is a `data` line, as the format wants it.
-fn write_event(out: &mut BytesMut, name: Option<&[u8]>, data: &[u8]) {
-    if let Some(name) = name {
-        out.extend_from_slice(b"event: ");
-        out.extend_from_slice(name);
-        out.extend_from_slice(b"\n");
-    }
-    for line in data.split(|byte| *byte == b'\n') {
-        out.extend_from_slice(b"data: ");
-        out.extend_from_slice(line);
-        out.extend_from_slice(b"\n");
-    }
-    out.extend_from_slice(b"\n");
 }

@@ -127,7 +127,7 @@ mod tests {
                 scanner.chunk(&text[pair[0]..pair[1]]);
             }
             let mut parser = Parser::new();
-            parser.push(&text);
+            parser.push(text.into());
             let (mut events, mut marker) = (0, false);
             while let Some(event) = parser.next_event() {
                 events += 1;

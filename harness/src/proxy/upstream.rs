@@ -1,15 +1,22 @@
 //! The node's side: at most one connection for each client's.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{HOST, HeaderMap, HeaderValue};
 use http::{Request, Response};
-use http_body_util::Full;
+use http_body::{Body as _, Frame};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -64,27 +71,25 @@ impl Manner {
 /// The connection to the node, kept between requests.
 #[derive(Default)]
 pub(super) struct Upstream {
-    open: Option<(SocketAddr, SendRequest<Full<Bytes>>)>,
+    idle: Mutex<Option<Link>>,
 }
 
 impl Upstream {
     /// Sends a request to the node at `address`, on the connection that is kept if it is still good.
     pub(super) async fn send(
-        &mut self,
+        self: &Arc<Self>,
         address: SocketAddr,
         tls: Option<&Tls>,
         request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, Broken> {
+    ) -> Result<Response<Arriving>, Broken> {
         let mut request = request;
-        if let Some((kept, mut sender)) = self.open.take()
-            && kept == address
-            && sender.ready().await.is_ok()
+        let kept = self.idle.lock().take();
+        if let Some(mut link) = kept
+            && link.address == address
+            && link.is_good().await
         {
-            match sender.try_send_request(request).await {
-                Ok(response) => {
-                    self.open = Some((address, sender));
-                    return Ok(response);
-                }
+            match link.try_send(request).await {
+                Ok(response) => return Ok(self.arriving(link, response)),
                 Err(mut error) => match error.take_message() {
                     // It never left: the node had closed the idle connection, which is no failure.
                     Some(unsent) => request = unsent,
@@ -92,34 +97,125 @@ impl Upstream {
                 },
             }
         }
-        let mut sender = connect(address, tls).await?;
-        let response = sender.send_request(request).await.map_err(|error| how_it_broke(&error))?;
-        self.open = Some((address, sender));
-        Ok(response)
+        let mut link = Link::connect(address, tls).await?;
+        let response = link.try_send(request).await.map_err(|error| how_it_broke(error.error()))?;
+        Ok(self.arriving(link, response))
+    }
+
+    fn arriving(self: &Arc<Self>, link: Link, response: Response<Incoming>) -> Response<Arriving> {
+        response.map(|body| Arriving { body, link: Some((link, Arc::clone(self))) })
     }
 }
 
-async fn connect(address: SocketAddr, tls: Option<&Tls>) -> Result<SendRequest<Full<Bytes>>, Broken> {
-    let stream = TcpStream::connect(address).await.map_err(|_| Broken::Unreachable)?;
-    stream.set_nodelay(true).map_err(|_| Broken::Unreachable)?;
-    let Some(tls) = tls else { return speak(stream).await };
-    match tls.secure(stream, Http::One).await {
-        Ok(stream) => speak(stream).await,
-        Err(error) => {
-            tracing::warn!("no TLS with {address}: {error}");
-            Err(Broken::Unreachable)
+/// A connection to the node. It has no task of its own: whoever waits for something from it drives it, so
+/// that all that one read brings is passed on in one go.
+struct Link {
+    address: SocketAddr,
+    sender: SendRequest<Full<Bytes>>,
+    connection: Connection,
+    /// The connection is over, and not to be polled again; who waits has been told the error.
+    over: bool,
+}
+
+type Connection = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
+
+impl Link {
+    async fn connect(address: SocketAddr, tls: Option<&Tls>) -> Result<Self, Broken> {
+        let stream = TcpStream::connect(address).await.map_err(|_| Broken::Unreachable)?;
+        stream.set_nodelay(true).map_err(|_| Broken::Unreachable)?;
+        let Some(tls) = tls else { return Self::speak(address, stream).await };
+        match tls.secure(stream, Http::One).await {
+            Ok(stream) => Self::speak(address, stream).await,
+            Err(error) => {
+                tracing::warn!("no TLS with {address}: {error}");
+                Err(Broken::Unreachable)
+            }
         }
     }
+
+    async fn speak(
+        address: SocketAddr,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> Result<Self, Broken> {
+        let handshake =
+            http1::Builder::new().preserve_header_case(true).handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = handshake.map_err(|error| how_it_broke(&error))?;
+        Ok(Self { address, sender, connection: Box::pin(connection), over: false })
+    }
+
+    /// It can take a request.
+    async fn is_good(&mut self) -> bool {
+        let Self { sender, connection, over, .. } = self;
+        driving(connection, over, sender.ready()).await.is_ok()
+    }
+
+    async fn try_send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<Full<Bytes>>>> {
+        let Self { sender, connection, over, .. } = self;
+        driving(connection, over, sender.try_send_request(request)).await
+    }
 }
 
-async fn speak(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) -> Result<SendRequest<Full<Bytes>>, Broken> {
-    let handshake = http1::Builder::new().preserve_header_case(true).handshake(TokioIo::new(stream)).await;
-    let (sender, connection) = handshake.map_err(|error| how_it_broke(&error))?;
-    // It ends with its sender, or when the node ends it; the exchange on it is told the error.
-    tokio::spawn(connection);
-    Ok(sender)
+/// Waits for `work`, which has to do with a connection, and drives the connection meanwhile.
+async fn driving<T>(connection: &mut Connection, over: &mut bool, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        if let Poll::Ready(done) = work.as_mut().poll(cx) {
+            return Poll::Ready(done);
+        }
+        *over = *over || connection.as_mut().poll(cx).is_ready();
+        work.as_mut().poll(cx)
+    })
+    .await
+}
+
+/// The body of the node's answer, with the connection that it comes over.
+pub(super) struct Arriving {
+    body: Incoming,
+    /// With where it is kept once the body has come whole; none after that, and for a stream of HTTP/2, whose
+    /// connection others share.
+    link: Option<(Link, Arc<Upstream>)>,
+}
+
+impl Arriving {
+    /// That of a stream.
+    pub(super) fn of_stream(body: Incoming) -> Self {
+        Self { body, link: None }
+    }
+
+    /// The next frame; none at the body's end.
+    pub(super) async fn frame(&mut self) -> Option<Result<Frame<Bytes>, hyper::Error>> {
+        let frame = match &mut self.link {
+            Some((link, _)) => driving(&mut link.connection, &mut link.over, self.body.frame()).await,
+            None => self.body.frame().await,
+        };
+        if (frame.is_none() || self.is_whole())
+            && let Some((link, home)) = self.link.take()
+        {
+            // Before the client can know that this was all, and send its next request.
+            *home.idle.lock() = Some(link);
+        }
+        frame
+    }
+
+    /// Nothing follows the last frame.
+    pub(super) fn is_whole(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    /// The body, once it is whole.
+    pub(super) async fn collect(mut self) -> Result<Bytes, hyper::Error> {
+        let mut whole = BytesMut::new();
+        while let Some(frame) = self.frame().await {
+            // Trailers are not passed on with a body of known length.
+            if let Ok(data) = frame?.into_data() {
+                whole.extend_from_slice(&data);
+            }
+        }
+        Ok(whole.freeze())
+    }
 }
 
 /// Whether an error is a reset or a plain end, by its innermost cause.

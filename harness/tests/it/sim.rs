@@ -99,7 +99,7 @@ async fn events(response: reqwest::Response) -> Result<Vec<Value>> {
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["content-type"], "text/event-stream; charset=utf-8");
     let mut parser = Parser::new();
-    parser.push(&response.bytes().await?);
+    parser.push(response.bytes().await?);
     let mut events = Vec::new();
     while let Some(event) = parser.next_event() {
         let data = event.data.ok_or("an event without data")?;

@@ -135,7 +135,7 @@ impl Events {
         if self.between_events() && (data.ends_with(b"\n\n") || data.ends_with(b"\r\n\r\n")) {
             return Some(data);
         }
-        self.parser.push(&data);
+        self.parser.push(data);
         let mut whole = BytesMut::new();
         while let Some(event) = self.parser.next_event() {
             whole.extend_from_slice(&event.raw);

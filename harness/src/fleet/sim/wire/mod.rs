@@ -116,7 +116,7 @@ pub(super) mod tests {
         (0..job.tokens).for_each(|index| writer.token(&mut out, index));
         writer.end(&mut out);
         let mut parser = Parser::new();
-        parser.push(&out);
+        parser.push(out.into());
         let mut events = Vec::new();
         while let Some(event) = parser.next_event() {
             let data = event.data.unwrap_or_default();
@@ -141,7 +141,7 @@ pub(super) mod tests {
             writer.token(&mut out, 0);
             writer.end(&mut out);
             let mut parser = Parser::new();
-            parser.push(&out);
+            parser.push(out.into());
             let mut last = Vec::new();
             while let Some(event) = parser.next_event() {
                 last.push(api.is_last(event.kind.as_deref(), &event.data.unwrap_or_default()));
