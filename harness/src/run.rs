@@ -143,7 +143,8 @@ pub async fn run(
     abort: &Abort,
     observe: impl FnMut(&Snapshot<'_>),
 ) -> Result<Report, RunError> {
-    traffic::survey(&plan)?;
+    let traffic::trace::Skipped { rows, first } = traffic::survey(&plan)?.skipped;
+    let skipped = squall_report::Skipped { rows, first };
     let plan = Arc::new(plan);
     let clock = Clock::stopped();
     let (recorder, records) = Recorder::channel();
@@ -160,7 +161,7 @@ pub async fn run(
     let result = world.carry_out(abort, &recording, observe).await;
     // The fleet goes, whatever happened.
     world.fleet.shut_down().await;
-    let evidence = world.evidence(options, abort, result?);
+    let evidence = Evidence { skipped, ..world.evidence(options, abort, result?) };
     let plan = Arc::clone(&world.plan);
     drop(world);
 
@@ -317,6 +318,7 @@ impl World {
             duration: self.clock.now(),
             cpu_s: sent.used.cpu_s,
             peak_rss_bytes: sent.used.peak_rss_bytes,
+            skipped: squall_report::Skipped::default(),
             lag: sent.load.lag,
             stall: sent.load.stall,
             calibration: options.calibration.as_ref().map(|known| known.judge(&sent.load.peak)),

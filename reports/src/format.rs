@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use crate::{Answers, Calibration, Client, Clients, Counts, Outcome, Peak, Report, Sessions, Slo, Verdict};
+use crate::{
+    Answers, Calibration, Client, Clients, Counts, Outcome, Peak, Report, Sessions, Skipped, Slo, Verdict,
+};
 
 /// What stands for a figure that there is none of.
 pub(crate) const NONE: &str = "–";
@@ -354,6 +356,14 @@ pub(crate) fn answers(answers: &Answers) -> Vec<String> {
     [quality, differ, without].into_iter().flatten().collect()
 }
 
+/// That rows of the trace were left out, where any were.
+pub(crate) fn skipped(skipped: &Skipped) -> Option<String> {
+    let Skipped { rows, first } = skipped;
+    let first = first.as_deref().map_or_else(String::new, |first| format!("; the first, {}", line(first)));
+    let were = if *rows == 1 { "was" } else { "were" };
+    (*rows > 0).then(|| format!("{} of the trace {were} left out{first}", counted(*rows, "bad row")))
+}
+
 /// What became of sessions; empty where the load has none.
 pub(crate) fn sessions(sessions: Option<&Sessions>) -> Vec<String> {
     let Some(sessions) = sessions else { return Vec::new() };
@@ -384,6 +394,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn rows_that_were_left_out_are_told() {
+        assert_eq!(skipped(&Skipped::default()), None);
+        let two = Skipped { rows: 2, first: Some("t.csv, line 4: no number".into()) };
+        let said = "2 bad rows of the trace were left out; the first, t.csv, line 4: no number";
+        assert_eq!(skipped(&two).as_deref(), Some(said));
+    }
 
     #[test]
     fn sessions_say_how_they_ended_and_what_was_never_asked() {

@@ -36,6 +36,7 @@ fn summary(report: &Report, out: &mut Vec<u8>) -> io::Result<()> {
     invariants(report, out)?;
     faults(report, out)?;
     let told = format::sessions(report.sessions.as_ref()).into_iter().chain(format::clients(&report.clients));
+    let told = format::skipped(&report.skipped).into_iter().chain(told);
     for said in told.chain(format::answers(&report.answers)) {
         writeln!(out, "{}.\n", text(&said))?;
     }

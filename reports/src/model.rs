@@ -52,6 +52,9 @@ pub struct Report {
     /// What was found out of the answers' texts.
     #[serde(default)]
     pub answers: Answers,
+    /// Rows of the trace that were left out, since they are not what its format says.
+    #[serde(default)]
+    pub skipped: Skipped,
     /// What became of sessions, where the load has any.
     #[serde(default)]
     pub sessions: Option<Sessions>,
@@ -66,6 +69,15 @@ pub struct Report {
     pub series: Vec<Slice>,
     /// Latency by percentile, a phase a curve, for drawing.
     pub curves: Vec<Curve>,
+}
+
+/// Bad rows of a trace, of those that the run came to, where its scenario says to leave them out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Skipped {
+    /// How many.
+    pub rows: u64,
+    /// The first of them, with its line and what is wrong with it.
+    pub first: Option<String>,
 }
 
 /// What became of sessions, by how they ended. Of each the first so many requests were asked, and each of

@@ -345,7 +345,8 @@ fn client(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::R
     writeln!(out, "\n{}", bold("Load generator"))?;
     wrapped(out, &text, "  ", width)?;
     wrapped(out, &format::carried(client), "  ", width)?;
-    format::clients(&report.clients).iter().try_for_each(|text| wrapped(out, text, "  ", width))?;
+    let told = format::skipped(&report.skipped).into_iter().chain(format::clients(&report.clients));
+    told.collect::<Vec<_>>().iter().try_for_each(|text| wrapped(out, text, "  ", width))?;
     writeln!(out)
 }
 

@@ -55,6 +55,7 @@ fn plan() -> Plan {
             sessions: None,
             lengths: Lengths { input: Length::Fixed(1), output: Length::Fixed(1) },
             corpus: None,
+            rows: None,
             stream: true,
             limits: Limits {
                 in_flight: 1,

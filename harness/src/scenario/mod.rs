@@ -90,6 +90,9 @@ pub fn digest(plan: &Plan) -> String {
     if let Some(path) = &mut plan.traffic.corpus {
         relative(path);
     }
+    if let Some(trace) = &mut plan.traffic.rows {
+        relative(&mut trace.path);
+    }
     for fault in &mut plan.faults {
         if let PluginRef::File(path) = &mut fault.plugin {
             relative(path);

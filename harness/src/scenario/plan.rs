@@ -14,6 +14,7 @@ use squall_report::Metric;
 pub use crate::api::Api;
 use crate::clock::Nanos;
 use crate::name::NodeName;
+use crate::traffic::trace;
 
 mod schedule;
 
@@ -313,6 +314,9 @@ pub struct Traffic {
     pub lengths: Lengths,
     /// The file that prompts are taken from; where there is none, they are written.
     pub corpus: Option<PathBuf>,
+    /// The trace whose rows say what is asked, where something else says when. Beside neither a corpus nor
+    /// sessions nor [`Schedule::Trace`].
+    pub rows: Option<trace::Source>,
     /// Ask for streams.
     pub stream: bool,
     /// The limits a client keeps.

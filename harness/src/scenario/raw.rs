@@ -389,7 +389,7 @@ pub(super) enum BadRows {
     Skip,
 }
 
-/// What is asked: conversations of a corpus, or texts that are written. Lengths are in tokens: a number, or
+/// What is asked: conversations of a corpus, what the rows of a trace say, or texts that are written. Lengths are in tokens: a number, or
 /// `lognormal(mean, standard deviation)`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -405,6 +405,26 @@ pub(super) struct Prompts {
     /// have lengths of their own, so `input` has no place beside it.
     #[schemars(example = "corpora/chat.jsonl")]
     pub(super) corpus: Option<Placed<String>>,
+    /// With `arrivals` or `users`: ask what the rows of a trace say, one after the other and then from the first
+    /// again, whether or not they have times. What a row does not say is as `input` and `output`.
+    #[schemars(example = json!({"path": "traces/mooncake.jsonl"}))]
+    pub(super) trace: Option<Placed<PromptTrace>>,
+}
+
+/// A trace whose rows say what is asked, but not when.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "the trace of prompts")]
+pub(super) struct PromptTrace {
+    /// The trace's file, plain or compressed (`.gz`, `.zst`), of any format that `traffic.trace` reads.
+    #[schemars(example = "traces/azure_llm_2023_conv.csv")]
+    pub(super) path: Placed<String>,
+    /// Its format; found by its first line when it is left out.
+    #[schemars(example = &"mooncake")]
+    pub(super) format: Option<TraceFormat>,
+    /// What becomes of a row that is not what the format says; `refuse` when it is left out.
+    #[schemars(example = &"skip")]
+    pub(super) bad_rows: Option<BadRows>,
 }
 
 /// The limits a client keeps.

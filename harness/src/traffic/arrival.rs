@@ -11,6 +11,7 @@ use super::TrafficError;
 use super::conversation::Prompt;
 use super::prompt::{Prompts, read_request};
 use super::rescaled::Rescaled;
+use super::rows;
 use super::sessions::Opening;
 use super::spikes::Spikes;
 use super::trace::{self, Row, Rows, Skipped};
@@ -167,7 +168,9 @@ pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
             }
             None => (per_phase, Basis::Unknown),
         };
-        let skipped = Skipped::default();
+        // Without a ceiling they may come to all rows.
+        let total = if basis == Basis::Unknown { u64::MAX } else { per_phase.iter().sum() };
+        let skipped = skipped_rows(plan, total)?;
         return Ok(Survey { per_phase, busiest, basis, skipped });
     }
     let (mut second, mut in_second) = ((0, 0), 0);
@@ -188,10 +191,16 @@ pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
     }
     let skipped = match &times.base {
         Source::Trace { rows, .. } => rows.skipped().clone(),
-        Source::Rate(_) => Skipped::default(),
+        Source::Rate(_) => skipped_rows(plan, per_phase.iter().sum())?,
     };
     let basis = if plan.traffic.sessions.is_some() { Basis::About } else { Basis::Exact };
     Ok(Survey { per_phase, busiest, basis, skipped })
+}
+
+/// Bad rows of the trace that says what is asked, of those that so many requests come to.
+fn skipped_rows(plan: &Plan, requests: u64) -> Result<Skipped, TrafficError> {
+    let Some(source) = &plan.traffic.rows else { return Ok(Skipped::default()) };
+    rows::survey(source, plan.seed, requests)
 }
 
 /// A place in the schedule, before it has a prompt.

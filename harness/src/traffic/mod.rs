@@ -14,6 +14,7 @@ mod prompt;
 mod prose;
 mod rate;
 mod rescaled;
+mod rows;
 mod sessions;
 mod spikes;
 #[cfg(test)]
@@ -65,7 +66,8 @@ pub enum TrafficError {
     /// The trace has no times, and nothing else says when its requests are sent.
     #[error(
         "the trace {} has no times, and a trace is replayed by its times: give each row one (`at_s`, in \
-         seconds, in the format `squall`)", path.display(),
+         seconds, in the format `squall`), or say when its requests are sent: `arrivals` or `users` with \
+         `prompts = {{ trace = … }}`", path.display(),
     )]
     NoTimes {
         /// The trace.

@@ -17,6 +17,7 @@ use super::conversation::{Conversation, Prompt, Tool};
 use super::corpus::Corpus;
 use super::draw::{Purpose, stream};
 use super::prose::{Vocabulary, write};
+use super::rows::AskedRows;
 use super::trace::{AsIs, BLOCK_TOKENS, Row};
 use crate::correlation;
 use crate::name::RequestId;
@@ -68,6 +69,8 @@ pub struct Prompts {
 #[derive(Debug)]
 enum Source {
     Written(Arc<Vocabulary>),
+    /// Written as the rows of a trace say.
+    Rows(Box<AskedRows>, Arc<Vocabulary>),
     Corpus(Arc<Corpus>),
 }
 
@@ -76,15 +79,19 @@ impl Prompts {
     /// its corpus through.
     pub fn of(plan: &Plan) -> Result<Self, TrafficError> {
         let tokenizer = &plan.target.tokenizer;
-        let source = match &plan.traffic.corpus {
-            Some(path) => Source::Corpus(Corpus::load(path)?),
-            None => Source::Written(Vocabulary::load(tokenizer)?),
+        let source = match (&plan.traffic.corpus, &plan.traffic.rows) {
+            (Some(path), _) => Source::Corpus(Corpus::load(path)?),
+            (None, Some(rows)) => {
+                Source::Rows(Box::new(AskedRows::open(rows, plan.seed)?), Vocabulary::load(tokenizer)?)
+            }
+            (None, None) => Source::Written(Vocabulary::load(tokenizer)?),
         };
         let tokenizer = Tokenizer::load(tokenizer)?;
         Ok(Self { seed: plan.seed, lengths: plan.traffic.lengths, tokenizer, source })
     }
 
-    /// The prompt of request `id` and the tokens of its answer: from the corpus, or of lengths drawn.
+    /// The prompt of request `id` and the tokens of its answer: from the corpus, as a trace's row says, or of
+    /// lengths drawn. Of a trace's rows each is asked once.
     pub fn draw(&self, id: RequestId) -> Result<(Prompt, u32), TrafficError> {
         self.draw_of(id, self.lengths)
     }
@@ -100,6 +107,7 @@ impl Prompts {
                 let (prompt, output) = corpus.prompt(self.seed, id, &self.tokenizer)?;
                 Ok((prompt, output.unwrap_or(drawn)))
             }
+            Source::Rows(rows, _) => self.of_row(id, &rows.row(id)?, &rows.source.path),
         }
     }
 
@@ -123,7 +131,9 @@ impl Prompts {
     /// The prompt of request `id`, of this shape; a corpus has shapes of its own.
     pub fn shaped(&self, id: RequestId, shape: Shape<'_>) -> Result<Prompt, TrafficError> {
         match &self.source {
-            Source::Written(vocabulary) => Ok(self.written(id, shape, vocabulary)),
+            Source::Written(vocabulary) | Source::Rows(_, vocabulary) => {
+                Ok(self.written(id, shape, vocabulary))
+            }
             Source::Corpus(_) => Ok(self.draw(id)?.0),
         }
     }

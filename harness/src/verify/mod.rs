@@ -19,7 +19,9 @@ mod tests;
 mod text;
 mod view;
 
-use squall_report::{Calibration, Client, Counts, Fault, Lag, Peak, Phase, Report, SCHEMA, ScenarioInfo};
+use squall_report::{
+    Calibration, Client, Counts, Fault, Lag, Peak, Phase, Report, SCHEMA, ScenarioInfo, Skipped,
+};
 
 use crate::clock::Nanos;
 use crate::record::{Facts, Recorded};
@@ -49,6 +51,8 @@ pub struct Evidence {
     pub cpu_s: f64,
     /// The harness's largest resident size.
     pub peak_rss_bytes: u64,
+    /// Rows of the trace that were left out.
+    pub skipped: Skipped,
     /// How much later than scheduled requests were sent.
     pub lag: Lag,
     /// How late a task of the client's runtime woke.
@@ -101,6 +105,7 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
         faults: evidence.faults,
         fault_log_digest: recorded.fault_log_digest.clone(),
         answers: answers::found(plan, facts),
+        skipped: evidence.skipped,
         sessions: sessions::found(plan, facts),
         clients: clients::acted(facts),
         client: Client {

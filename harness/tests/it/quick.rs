@@ -189,6 +189,34 @@ fn the_written_scenario_runs_as_the_flags_do() -> Result {
 }
 
 #[test]
+fn a_rate_may_come_in_clusters_rise_and_go_in_stages() -> Result {
+    let cases = [
+        ("--rate 20 --cv 3", "arrivals = { gamma = \"20/s\", cv = 3.0 }"),
+        ("--rate 20 --arrivals gamma --burstiness 0.25", "arrivals = { gamma = \"20/s\", cv = 2.0 }"),
+        ("--rate 20 --ramp 10", "arrivals = { poisson = { from = \"0/s\", to = \"20/s\", over = \"10s\" } }"),
+        (
+            "--users 5 --ramp 10s --think exponential(1s)",
+            "users = { count = 5, ramp = \"10s\", think = \"exponential(1s)\" }",
+        ),
+        (
+            "--stage 5s:20/s --stage 10s:20/s --arrivals constant",
+            "arrivals = { constant = { steps = [{ rate = \"20/s\", ramp = \"5000ms\" }, \
+             { rate = \"20/s\", ramp = \"10000ms\" }] } }",
+        ),
+        ("--stage 5s:20", "users = { steps = [{ count = 20, ramp = \"5000ms\" }] }"),
+    ];
+    for (flags, line) in cases {
+        let words: Vec<&str> = flags.split_whitespace().collect();
+        let typed =
+            [&["load", "http://127.0.0.1:1", "--model=sim", "--write-scenario=-"], &words[..]].concat();
+        let output = squall(&typed)?;
+        assert_eq!(output.status.code(), Some(0), "{flags}: {}", text(&output));
+        assert!(text(&output).contains(line), "{flags}: `{line}` is not in it:\n{}", text(&output));
+    }
+    Ok(())
+}
+
+#[test]
 fn flags_that_make_no_sense_are_refused_and_say_what_would() -> Result {
     let cases = [
         ("", "how much load? Give one of --rate"),
@@ -198,6 +226,13 @@ fn flags_that_make_no_sense_are_refused_and_say_what_would() -> Result {
         ("--trace x.csv --rate 5", "a trace has arrivals of its own"),
         ("--rate 5 --think 1s", "--think belongs to --users"),
         ("--rate 5 --speed 2", "--speed belongs to --trace"),
+        ("--users 5 --cv 2", "--cv belongs to --rate"),
+        ("--rate 5 --cv -2", "# --rate"),
+        ("--rate 5 --arrivals poisson --cv 2", "# --rate"),
+        ("--stage 5s:5 --rate 5", "--stage says how much load"),
+        ("--stage 5s:5 --stage 5s:5/s", "give one kind"),
+        ("--stage 5s", "as in `30s:20/s`"),
+        ("--stage 5s:5 --ramp 5s", "--ramp belongs to --rate or --users"),
         ("--users 5 --in-flight 9", "--in-flight belongs to --rate"),
         ("--rate fast", "# --rate"),
         ("--rate 0", "# --rate"),

@@ -4,7 +4,7 @@
 use squall_report::{
     Answers, Calibration, Check, Client, Clients, Clock, Cohort, Counter, Counts, Curve, Failover, Fault,
     Invariant, Lag, Latency, Metric, Node, NodeState, Peak, Percentiles, Phase, Point, Report, SCHEMA,
-    ScenarioInfo, Slice, Slo, Verdict,
+    ScenarioInfo, Skipped, Slice, Slo, Verdict,
 };
 
 const DIED: u32 = 22;
@@ -37,6 +37,7 @@ pub(crate) fn pass() -> Report {
         faults: faults(),
         fault_log_digest: "9f".repeat(32),
         answers: Answers { tokenizer: "o200k_base".into(), ..Answers::default() },
+        skipped: Skipped::default(),
         sessions: None,
         clients: Clients::default(),
         client: Client {

@@ -27,8 +27,11 @@ pub(super) fn load(plan: &Plan) -> String {
 }
 
 fn schedule(traffic: &Traffic) -> String {
-    let lengths =
-        format!("{} tokens in, {} out", length(traffic.lengths.input), length(traffic.lengths.output));
+    let (input, output) = (length(traffic.lengths.input), length(traffic.lengths.output));
+    let lengths = match &traffic.rows {
+        Some(trace) => format!("asking what {} says{}", trace.path.display(), reading(trace)),
+        None => format!("{input} tokens in, {output} out"),
+    };
     match &traffic.schedule {
         Schedule::Trace { trace, speed } => {
             format!("trace {}, {speed} times as fast{}", trace.path.display(), reading(trace))

@@ -5,6 +5,7 @@
 
 mod address;
 mod headers;
+mod stages;
 mod text;
 
 use std::io::Write as _;
@@ -37,6 +38,7 @@ const OPEN_END: &str = "24h";
   squall load http://127.0.0.1:8000 --rate 20/s --for 60s --model M
   squall load http://127.0.0.1:8000 --rate 20/s --model M --slo 'p95(ttft) <= 800ms' --slo 'success >= 99%'
   squall load http://127.0.0.1:8000/v1 --users 10 --requests 200 --model M --output-tokens 'lognormal(200, 80)'
+  squall load http://127.0.0.1:8000 --stage 30s:20/s --stage 2m:20/s --stage 30s:0/s --cv 3 --model M
   squall load http://127.0.0.1:8000 --trace azure.csv --speed 4 --for 5m --model M --json | jq .latency
   squall load https://api.example.com/v1 --key-env API_KEY --rate 1/s --model M --write-scenario load.toml
   squall load https://api.example.com/v1 -H 'authorization: Bearer $API_KEY' -H 'x-team: sre' --rate 1/s --model M")]
@@ -55,9 +57,21 @@ pub(crate) struct Args {
     /// Requests a second, open loop: `20/s`, `90/m`, or `20`
     #[arg(long, short = 'q', help_heading = "Load", visible_aliases = ["qps", "request-rate"])]
     rate: Option<String>,
-    /// How requests arrive at that rate
-    #[arg(long, value_name = "KIND", help_heading = "Load", default_value = "poisson")]
-    arrivals: String,
+    /// How requests arrive at that rate: `poisson`, `constant` or `gamma` [default: poisson; gamma with --cv]
+    #[arg(long, value_name = "KIND", help_heading = "Load")]
+    arrivals: Option<String>,
+    /// Of gamma arrivals: how much the gaps between them vary; 1 is Poisson, 3 comes in clusters
+    #[arg(long, value_name = "CV", help_heading = "Load", allow_negative_numbers = true)]
+    cv: Option<f64>,
+    /// vLLM's way to say it: 1/CV²
+    #[arg(long, value_name = "B", help_heading = "Load", conflicts_with = "cv", hide = true)]
+    burstiness: Option<f64>,
+    /// With --rate: rise to it from nothing in this time; with --users: let them come one by one
+    #[arg(long, value_name = "DURATION", help_heading = "Load", visible_alias = "ramp-up")]
+    ramp: Option<String>,
+    /// As k6's: go evenly to this rate (`30s:20/s`) or number of users (`30s:20`); may be given more than once
+    #[arg(long = "stage", value_name = "DURATION:TARGET", help_heading = "Load")]
+    stages: Vec<String>,
     /// Users who each wait for their answer, closed loop
     #[arg(long, short = 'c', value_name = "N", help_heading = "Load", visible_aliases = ["vus", "concurrency"], alias = "connections", short_alias = 'u')]
     users: Option<u32>,

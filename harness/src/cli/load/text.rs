@@ -12,6 +12,7 @@ use squall::scenario::plan::Api;
 
 use super::address::Address;
 use super::headers::{self, Typed, Values};
+use super::stages::Stages;
 use super::{Args, written};
 
 /// How long a load lasts when nothing says so.
@@ -31,6 +32,8 @@ enum Kind {
     Rate(String),
     /// Closed loop.
     Users(u32),
+    /// Open loop or closed, from one target to the next.
+    Stages(Stages),
     /// A trace.
     Trace,
 }
@@ -56,6 +59,12 @@ impl Load {
             if same.replace(most).is_some() {
                 bail!("--max-concurrency says again what --users or --in-flight says; give one of them");
             }
+        }
+        if args.burstiness.is_some_and(|burstiness| burstiness.is_nan() || burstiness <= 0.0) {
+            bail!("--burstiness must be more than 0; 1 is Poisson, less comes in clusters");
+        }
+        if let Some(stages) = Stages::of(&args.stages)? {
+            return Self::in_stages(args, stages, rate.is_some() || users.is_some(), in_flight);
         }
         let kind = match (rate, users, &args.trace) {
             (Some(rate), None, None) => Kind::Rate(rate.to_owned()),
@@ -86,6 +95,17 @@ impl Load {
         Ok(Self { kind, in_flight, end })
     }
 
+    /// `more` than stages says how much load.
+    fn in_stages(args: &Args, stages: Stages, more: bool, in_flight: Option<u32>) -> anyhow::Result<Self> {
+        if more || args.trace.is_some() {
+            bail!("--stage says how much load; take --rate, --users or --trace away");
+        }
+        let lasts = args.lasts.as_deref().map_or_else(|| format!("{}ms", stages.last().as_millis()), seconds);
+        let kind = Kind::Stages(stages);
+        kind.fits(args, in_flight)?;
+        Ok(Self { kind, in_flight, end: End::After(lasts) })
+    }
+
     /// The length of the load's phase; `open` where something else than time ends it.
     pub(super) fn length<'a>(&'a self, open: &'a str) -> &'a str {
         match &self.end {
@@ -103,10 +123,25 @@ impl Load {
 impl Kind {
     /// Refuses flags that count for nothing with this kind of load.
     fn fits(&self, args: &Args, in_flight: Option<u32>) -> anyhow::Result<()> {
+        let arrives = match self {
+            Self::Rate(_) => true,
+            Self::Stages(stages) => stages.are_rates(),
+            Self::Users(_) | Self::Trace => false,
+        };
+        let waits = !arrives && !matches!(self, Self::Trace);
         let idle = [
-            ("--think", args.think.is_some(), matches!(self, Self::Users(_)), "--users"),
+            ("--think", args.think.is_some(), waits, "--users"),
+            ("--arrivals", args.arrivals.is_some(), arrives, "--rate"),
+            ("--cv", args.cv.is_some(), arrives, "--rate"),
+            ("--burstiness", args.burstiness.is_some(), arrives, "--rate"),
+            (
+                "--ramp",
+                args.ramp.is_some(),
+                matches!(self, Self::Rate(_) | Self::Users(_)),
+                "--rate or --users",
+            ),
             ("--speed", args.speed.is_some(), matches!(self, Self::Trace), "--trace"),
-            ("--in-flight", in_flight.is_some(), !matches!(self, Self::Users(_)), "--rate or --trace"),
+            ("--in-flight", in_flight.is_some(), !waits, "--rate or --trace"),
             (
                 "--input-tokens",
                 args.input_tokens.is_some(),
@@ -152,18 +187,26 @@ pub(super) fn scenario(
     text.head("[traffic]");
     match &load.kind {
         Kind::Rate(rate) => {
-            let kind = &args.arrivals;
-            text.line(
-                &format!("arrivals = {{ {kind} = {} }}", quoted(&per_second(rate))),
-                "--rate, --arrivals",
-            );
+            let rate = quoted(&per_second(rate));
+            let rate = match args.ramp.as_deref() {
+                None => rate,
+                Some(ramp) => format!("{{ from = \"0/s\", to = {rate}, over = {} }}", quoted(&seconds(ramp))),
+            };
+            text.line(&arrivals(args, &rate), "--rate, --arrivals, --cv, --ramp");
         }
         Kind::Users(users) => {
-            let think = args
-                .think
-                .as_deref()
-                .map_or_else(String::new, |think| format!(", think = {}", quoted(&seconds(think))));
-            text.line(&format!("users = {{ count = {users}{think} }}"), "--users, --think");
+            let ramp = args.ramp.as_deref();
+            let ramp = ramp.map_or_else(String::new, |ramp| format!(", ramp = {}", quoted(&seconds(ramp))));
+            text.line(
+                &format!("users = {{ count = {users}{ramp}{} }}", think(args)),
+                "--users, --ramp, --think",
+            );
+        }
+        Kind::Stages(stages) if stages.are_rates() => {
+            text.line(&arrivals(args, &format!("{{ {} }}", stages.steps())), "--stage, --arrivals, --cv");
+        }
+        Kind::Stages(stages) => {
+            text.line(&format!("users = {{ {}{} }}", stages.steps(), think(args)), "--stage, --think");
         }
         Kind::Trace => text.line(&trace(args)?, "--trace, --speed"),
     }
@@ -188,6 +231,19 @@ pub(super) fn scenario(
         text.line(&format!("objective = {}", quoted(objective)), "--slo");
     }
     Ok(text.0)
+}
+
+/// Arrivals at this rate, which is TOML.
+fn arrivals(args: &Args, rate: &str) -> String {
+    let cv = args.cv.or(args.burstiness.map(|burstiness| burstiness.sqrt().recip()));
+    let kind = args.arrivals.as_deref().unwrap_or(if cv.is_some() { "gamma" } else { "poisson" });
+    let cv = cv.map_or_else(String::new, |cv| format!(", cv = {cv:?}"));
+    format!("arrivals = {{ {kind} = {rate}{cv} }}")
+}
+
+fn think(args: &Args) -> String {
+    let think = args.think.as_deref();
+    think.map_or_else(String::new, |think| format!(", think = {}", quoted(&seconds(think))))
 }
 
 fn api<'a>(args: &'a Args, address: &Address) -> &'a str {
@@ -307,6 +363,6 @@ fn per_second(rate: &str) -> String {
 }
 
 /// A number alone is seconds.
-fn seconds(duration: &str) -> String {
+pub(super) fn seconds(duration: &str) -> String {
     if duration.parse::<f64>().is_ok() { format!("{duration}s") } else { duration.to_owned() }
 }

@@ -43,6 +43,7 @@ impl Resolver {
             sessions: self.sessions(raw, api, lengths),
             lengths,
             corpus: self.corpus(raw.prompts.as_ref()),
+            rows: self.rows(raw),
             stream: self.stream(raw.stream.as_ref(), api),
             limits: self.limits(raw.limits.as_ref()),
             client: raw.client.as_ref().map(|client| self.client(client)).unwrap_or_default(),
@@ -74,20 +75,36 @@ impl Resolver {
         }
     }
 
+    /// The trace whose rows are asked.
+    fn rows(&mut self, raw: &raw::Traffic) -> Option<trace::Source> {
+        let prompts = raw.prompts.as_ref()?;
+        let trace = prompts.trace.as_ref()?;
+        let other = [
+            (prompts.corpus.is_some(), "the `corpus` says what is asked", "keep one of them"),
+            (
+                raw.session.is_some(),
+                "rows of a trace are requests by themselves, and a `session` has turns",
+                "take one of them away",
+            ),
+            (raw.trace.is_some(), "the `trace` of [traffic] says what is asked", "keep one of them"),
+        ];
+        for (_, problem, help) in other.into_iter().filter(|(given, ..)| *given) {
+            let mistake = Diagnostic::new(problem).at(&trace.span, "and so does this").help(help);
+            self.mistake(mistake);
+        }
+        Some(trace::Source {
+            path: self.file("trace", &trace.path, &trace.path.span),
+            format: trace.format.map(format),
+            bad_rows: bad_rows(trace.bad_rows),
+            spread: None,
+        })
+    }
+
     fn trace(&mut self, raw: &raw::Trace) -> trace::Source {
         trace::Source {
             path: self.file("trace", &raw.path, &raw.path.span),
-            format: raw.format.map(|format| match format {
-                raw::TraceFormat::Azure => Format::Azure,
-                raw::TraceFormat::BurstGpt => Format::BurstGpt,
-                raw::TraceFormat::Mooncake => Format::Mooncake,
-                raw::TraceFormat::OpenaiBatch => Format::OpenaiBatch,
-                raw::TraceFormat::Squall => Format::Squall,
-            }),
-            bad_rows: match raw.bad_rows {
-                None | Some(raw::BadRows::Refuse) => BadRows::Refuse,
-                Some(raw::BadRows::Skip) => BadRows::Skip,
-            },
+            format: raw.format.map(format),
+            bad_rows: bad_rows(raw.bad_rows),
             spread: raw.spread.as_ref().and_then(|spread| self.spread(spread)),
         }
     }
@@ -158,5 +175,22 @@ impl Resolver {
             idle: self.duration_or("idle", raw.and_then(|raw| raw.idle.as_ref()), Zero::Refused, IDLE),
             total: self.duration_or("total", raw.and_then(|raw| raw.total.as_ref()), Zero::Refused, TOTAL),
         }
+    }
+}
+
+fn format(raw: raw::TraceFormat) -> Format {
+    match raw {
+        raw::TraceFormat::Azure => Format::Azure,
+        raw::TraceFormat::BurstGpt => Format::BurstGpt,
+        raw::TraceFormat::Mooncake => Format::Mooncake,
+        raw::TraceFormat::OpenaiBatch => Format::OpenaiBatch,
+        raw::TraceFormat::Squall => Format::Squall,
+    }
+}
+
+fn bad_rows(raw: Option<raw::BadRows>) -> BadRows {
+    match raw {
+        None | Some(raw::BadRows::Refuse) => BadRows::Refuse,
+        Some(raw::BadRows::Skip) => BadRows::Skip,
     }
 }

@@ -40,6 +40,7 @@ pub(in crate::traffic) fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) 
             sessions: None,
             lengths: Lengths { input: Length::Fixed(20), output: Length::Lognormal { mean: 50.0, sd: 30.0 } },
             corpus: None,
+            rows: None,
             stream: true,
             limits: Limits {
                 in_flight: 10,
@@ -237,4 +238,25 @@ fn a_request_as_it_is_keeps_its_messages_and_one_that_asks_nothing_is_named() {
     let bad = trace_of("{\"messages\": []}");
     let error = survey(&plan_of(bad.path())).expect_err("refused").to_string();
     assert!(error.contains(", line 1: ") && error.contains("no user message"), "{error}");
+}
+
+#[test]
+fn a_trace_without_times_says_what_is_asked_and_arrivals_say_when() {
+    let trace = file(
+        "{\"input_tokens\": 40, \"output_tokens\": 3}\n{\"input_tokens\": \"many\"}\n\
+         {\"input_tokens\": 60, \"output_tokens\": 4}\n",
+    );
+    let mut plan = plan(Schedule::constant(1.0), 7, &[5]);
+    let source = trace::Source::new(trace.path());
+    plan.traffic.rows = Some(trace::Source { bad_rows: trace::BadRows::Skip, ..source.clone() });
+    let asked = all(&plan);
+    let asked: Vec<_> = asked
+        .iter()
+        .map(|arrival| (arrival.at.0 / SECOND, arrival.prompt.input_tokens, arrival.output_tokens))
+        .collect();
+    assert_eq!(asked, [(0, 40, 3), (1, 60, 4), (2, 40, 3), (3, 60, 4), (4, 40, 3)]);
+    let found = survey(&plan).expect("bad rows are left out");
+    assert_eq!((found.total(), found.skipped.rows), (5, 1));
+    plan.traffic.rows = Some(source);
+    assert!(matches!(survey(&plan), Err(TrafficError::Row { line: 2, .. })));
 }

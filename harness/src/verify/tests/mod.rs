@@ -247,6 +247,7 @@ fn evidence() -> Evidence {
         counters: Vec::new(),
     };
     Evidence {
+        skipped: squall_report::Skipped::default(),
         squall: "0.0.0".into(),
         digest: "0".into(),
         scenario_path: "test.toml".into(),
@@ -306,6 +307,7 @@ fn plan() -> Plan {
             sessions: None,
             lengths: Lengths { input: Length::Fixed(1), output: Length::Fixed(44) },
             corpus: None,
+            rows: None,
             stream: true,
             limits: Limits {
                 in_flight: 100,

@@ -92,6 +92,8 @@ fn schema_and_parser_accept_every_kind_of_load() {
         "arrivals = { poisson = \"4/s\" }\nsession = { turns = \"geometric(5)\", think = \"exponential(2s)\", \
          tools = { calls = 2, time = \"300ms\", result = \"lognormal(150, 90)\" }, \
          sub_requests = { count = 3, input = 800, output = 150 } }",
+        "arrivals = { poisson = \"4/s\" }\nprompts = { trace = { path = \"s.toml\", format = \"squall\", \
+         bad_rows = \"skip\" }, output = 20 }",
         "users = { count = 20, ramp = \"10s\", think = \"exponential(2s)\", turns = 6 }",
         "users = { steps = [{ count = 5, for = \"5s\" }, { count = 0, for = \"5s\" }, { count = 9, ramp = \"3s\" }], \
          think = \"uniform(1s, 5s)\" }",

@@ -34,6 +34,18 @@ fn sessions_without_arrivals() {
 }
 
 #[test]
+fn rows_of_a_trace_beside_what_says_otherwise() {
+    let prompts = "prompts = { trace = { path = \"s.toml\" } }";
+    let sessions = of(&format!("{ARRIVALS}\nsession = {{ turns = 3 }}\n{prompts}"));
+    assert!(sessions.contains("rows of a trace are requests by themselves"), "{sessions}");
+    let corpus = of(&format!("{ARRIVALS}\n{}", prompts.replace("{ trace", "{ corpus = \"s.toml\", trace")));
+    assert!(corpus.contains("the `corpus` says what is asked"), "{corpus}");
+    let spikes = "spikes = [{ at = \"3s\", for = \"5s\", rate = \"2/s\" }]";
+    let trace = of(&format!("trace = {{ path = \"s.toml\" }}\n{spikes}\n{prompts}"));
+    assert!(trace.contains("the `trace` of [traffic] says what is asked"), "{trace}");
+}
+
+#[test]
 fn turns_that_cant_be_understood() {
     assert_snapshot!(of(&format!("{ARRIVALS}\nsession = {{ turns = \"normal(3)\" }}")), @r#"
     error: `turns` can't be understood
