@@ -9,7 +9,7 @@ use super::FleetError;
 use super::process::{Output, Process};
 use super::reaper::Reaper;
 use crate::proxy::Manner;
-use crate::scenario::plan::{Access, Command, Http, NodeKind, NodePlan, SimSpec};
+use crate::scenario::plan::{Command, Http, NodeKind, NodePlan, SimSpec};
 use crate::tls::{Tls, TlsError};
 
 /// Between two looks at whether a process is ready.
@@ -48,8 +48,9 @@ pub(super) struct Launched {
 }
 
 /// How a node that runs elsewhere is spoken to. By TLS it is asked by its own name, as its certificate has it.
-fn manner(origin: &str, access: &Access) -> Result<Manner, TlsError> {
-    let mut manner = Manner::with(access)?;
+fn manner(origin: &str, node: &NodePlan) -> Result<Manner, TlsError> {
+    let access = &node.access;
+    let mut manner = Manner::with(access, node.http)?;
     if let Ok(url) = reqwest::Url::parse(origin)
         && url.scheme() == "https"
         && let Some(host) = url.host_str()
@@ -66,11 +67,15 @@ impl Launcher {
     pub(super) async fn node(&self, node: &NodePlan) -> Result<Launched, FleetError> {
         let who = node.name.as_str();
         match &node.kind {
-            NodeKind::Sim(spec) => self.sim(who, spec).await,
+            NodeKind::Sim(spec) => {
+                let mut launched = self.sim(who, spec).await?;
+                launched.manner.http = node.http;
+                Ok(launched)
+            }
             NodeKind::Command(command) => {
                 let (process, ready) = self.command(who, command, &[]).await?;
                 let address = address_of(who, &ready).await?;
-                let manner = Manner::with(&node.access)?;
+                let manner = Manner::with(&node.access, node.http)?;
                 Ok(Launched { process: Some(process), address, manner })
             }
             NodeKind::Url(origin) => {
@@ -79,9 +84,11 @@ impl Launcher {
                     |why: String| FleetError::Unreachable { who: who.into(), url: origin.clone(), why };
                 let stream = tokio::net::TcpStream::connect(address).await;
                 let stream = stream.map_err(|error| unreachable(error.to_string()))?;
-                let manner = manner(origin, &node.access)?;
+                let manner = manner(origin, node)?;
                 if let Some(tls) = &manner.tls {
-                    let secured = tokio::time::timeout(READY_PROBE, tls.secure(stream, Http::One)).await;
+                    let secured =
+                        tokio::time::timeout(READY_PROBE, tls.secure(stream, node.http.unwrap_or(Http::One)))
+                            .await;
                     let secured = secured.map_err(|_| unreachable("it does not answer by TLS".into()))?;
                     secured.map_err(|error| unreachable(error.to_string()))?;
                 }

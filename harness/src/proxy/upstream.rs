@@ -50,11 +50,11 @@ pub(crate) struct Manner {
 }
 
 impl Manner {
-    /// That of a node whose HTTP is not ours: plain, by 1.1, with what `access` says to send.
-    pub(crate) fn with(access: &Access) -> Result<Self, AccessError> {
+    /// The plain one, with what `access` says to send.
+    pub(crate) fn with(access: &Access, http: Option<Http>) -> Result<Self, AccessError> {
         let headers = |api| Ok((api, access::headers(access, api)?));
         let lets_in = Api::ALL.into_iter().map(headers).collect::<Result<_, _>>()?;
-        Ok(Self { tls: None, host: None, http: Some(Http::One), lets_in })
+        Ok(Self { tls: None, host: None, http, lets_in })
     }
 
     /// Makes the headers of a request those that the node is to see.

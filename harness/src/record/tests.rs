@@ -47,6 +47,7 @@ fn plan() -> Plan {
             zone: String::new(),
             kind: NodeKind::Url("http://x".into()),
             access: Access::default(),
+            http: None,
         }],
         traffic: Traffic {
             schedule: Schedule::constant(1.0),

@@ -269,6 +269,8 @@ pub struct NodePlan {
     pub kind: NodeKind,
     /// What its proxy needs to be let in.
     pub access: Access,
+    /// The version of HTTP that its proxy speaks to it; that of the proxy's client where there is none.
+    pub http: Option<Http>,
 }
 
 /// What a node is.

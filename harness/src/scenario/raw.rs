@@ -109,8 +109,7 @@ pub(super) struct Target {
     #[schemars(example = &"certificates/ca.pem")]
     pub(super) ca: Option<Placed<String>>,
     /// The version of HTTP. When it is left out: 1.1, or what the server prefers of both over TLS.
-    /// `2` without TLS is spoken by prior knowledge (h2c). The router and the proxies before simulated nodes
-    /// speak to what is behind them as they are spoken to; other nodes are spoken to by 1.1.
+    /// `2` without TLS is spoken by prior knowledge (h2c). The router speaks to nodes as it is spoken to.
     #[schemars(example = &"2", extend("enum" = ["1.1", "2"]))]
     pub(super) http: Option<Placed<String>>,
     /// What its tokens are counted by: `o200k_base`, `cl100k_base`, `p50k_base` or `r50k_base` of
@@ -201,6 +200,10 @@ pub(super) struct Node {
     /// system's.
     #[schemars(example = &"certificates/ca.pem")]
     pub(super) ca: Option<Placed<String>>,
+    /// The version of HTTP that its proxy speaks to it. When it is left out: 1.1, and to a simulated node what
+    /// the proxy itself is spoken to by. `2` without TLS is spoken by prior knowledge (h2c).
+    #[schemars(example = &"2", extend("enum" = ["1.1", "2"]))]
+    pub(super) http: Option<Placed<String>>,
 }
 
 /// How a simulated node behaves.

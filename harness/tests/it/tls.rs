@@ -140,6 +140,21 @@ fn https_is_spoken_in_the_version_that_both_prefer_or_that_was_asked_for() -> Re
 }
 
 #[test]
+fn a_quick_load_speaks_both() -> Result {
+    let server = Secured::start()?;
+    let folder = tempfile::tempdir()?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
+    command.args(["load", "-m", "m", "-n", "20", "-c", "4", "--output-tokens", "5", "--http2", "--cacert"]);
+    command.arg(server.ca()).arg("--out").arg(folder.path().join("out"));
+    let output = command.arg(format!("https://127.0.0.1:{}", server.port)).output()?;
+    let rows = rows(&folder.path().join("out/requests.jsonl"))
+        .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())?;
+    assert!(rows.len() == 20 && rows.iter().all(|row| row["outcome"] == "ok"), "{rows:?}");
+    assert_eq!(server.protocols(), ["h2"]);
+    Ok(())
+}
+
+#[test]
 fn a_certificate_of_nobody_known_is_refused() -> Result {
     let (server, other) = (Secured::start()?, Secured::start()?);
     let url = format!("url = \"https://127.0.0.1:{}/v1\"\nca = {:?}", server.port, other.ca());
@@ -163,6 +178,16 @@ fn a_node_behind_tls_has_its_proxy_and_its_faults() -> Result {
         assert_eq!((&row["outcome"], &row["genuine_marker"]), (&json!("ok"), &json!(true)), "{row}");
     }
     assert_eq!(server.protocols(), ["http/1.1"]);
+    let second = Secured::start()?;
+    let by_2 = format!(
+        "node = \"a\"\n[[node]]\nname = \"a\"\nhttp = \"2\"\nurl = \"https://127.0.0.1:{}\"\nca = {:?}",
+        second.port,
+        second.ca()
+    );
+    for row in requests(&scenario(&by_2))? {
+        assert_eq!((&row["outcome"], &row["genuine_marker"]), (&json!("ok"), &json!(true)), "{row}");
+    }
+    assert_eq!(second.protocols(), ["h2"]);
     let fault = "fault = [{ plugin = \"cut\", nodes = [\"a\"], with = { after = 3, how = \"reset\" } }]\n";
     // Not the last ones: the fault goes with its phase.
     for row in

@@ -135,6 +135,12 @@ pub(crate) struct Args {
     /// The file that holds the API key, and nothing else
     #[arg(long, value_name = "FILE", help_heading = "Endpoint", conflicts_with = "key_env")]
     key_file: Option<PathBuf>,
+    /// Speak HTTP/2, without TLS by prior knowledge (h2c) [default: 1.1, or what the server prefers over TLS]
+    #[arg(long, help_heading = "Endpoint")]
+    http2: bool,
+    /// The certificates of a private authority, in place of the system's: a PEM file
+    #[arg(long, value_name = "FILE", help_heading = "Endpoint")]
+    cacert: Option<PathBuf>,
     /// A header of every request; may be given more than once. `$NAME` in single quotes, alone or after a
     /// word (`'authorization: Bearer $API_KEY'`), is the value of that environment variable. Values are
     /// written nowhere: `***` stands for what is typed here in the command that the report shows

@@ -257,6 +257,12 @@ fn access(
     values: Values,
     text: &mut Text,
 ) -> anyhow::Result<()> {
+    if args.http2 {
+        text.line("http = \"2\"", "--http2");
+    }
+    if let Some(ca) = &args.cacert {
+        text.line(&format!("ca = {}", path(args, ca)?), "--cacert");
+    }
     let mut key = false;
     if let Some(env) = &args.key_env {
         key = true;

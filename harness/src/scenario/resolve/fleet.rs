@@ -7,7 +7,7 @@ use reqwest::Url;
 use super::super::diagnostic::Diagnostic;
 use super::super::place::{Placed, Span};
 use super::super::plan::{
-    Api, Command, Encoding, Entry, NodeKind, NodePlan, RouterPolicy, SimSpec, Target, Tokenizer,
+    Api, Command, Encoding, Entry, Http, NodeKind, NodePlan, RouterPolicy, SimSpec, Target, Tokenizer,
 };
 use super::super::raw::{self, DurationText};
 use super::super::suggest::{list, nearest};
@@ -66,7 +66,10 @@ impl Resolver {
             );
         }
         self.ca_has_https(raw.ca.as_ref(), raw.url.as_ref());
-        NodePlan { name: NodeName::from(raw.name.as_str()), zone, kind, access }
+        // A simulated node speaks both; of others that is not known.
+        let usual = if matches!(kind, NodeKind::Sim(_)) { None } else { Some(Http::One) };
+        let http = raw.http.as_ref().map_or(usual, |http| self.http(http));
+        NodePlan { name: NodeName::from(raw.name.as_str()), zone, kind, access, http }
     }
 
     /// A name is a part of file names and of placeholders.

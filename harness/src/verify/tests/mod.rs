@@ -276,6 +276,7 @@ fn plan() -> Plan {
         zone: String::new(),
         kind: NodeKind::Url("http://127.0.0.1:1".into()),
         access: Access::default(),
+        http: None,
     };
     let phase = |name: &str, start| Phase {
         name: name.into(),
