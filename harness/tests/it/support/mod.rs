@@ -208,6 +208,8 @@ pub(crate) const STREAM_BODY: &str =
 /// A client that speaks HTTP by hand, so that it sees what is on the wire.
 pub(crate) struct Client {
     pub(crate) stream: TcpStream,
+    /// When it sent its last request, or connected: times count from before that.
+    since: std::time::Instant,
 }
 
 /// How a connection ended.
@@ -275,32 +277,34 @@ impl Seen {
 }
 
 impl Client {
+    #[expect(clippy::disallowed_methods, reason = "a client has a clock of its own")]
     pub(crate) fn to(address: SocketAddr) -> io::Result<Self> {
+        let since = std::time::Instant::now();
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream })
+        Ok(Self { stream, since })
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a client has a clock of its own")]
     pub(crate) fn send(&mut self, line: &str, headers: &str, body: &str) -> io::Result<()> {
         let length = body.len();
         let text = format!(
             "{line} HTTP/1.1\r\nhost: node\r\ncontent-type: application/json\r\n{headers}content-length: {length}\r\n\r\n{body}"
         );
+        self.since = std::time::Instant::now();
         self.stream.write_all(text.as_bytes())
     }
 
     /// Reads to the connection's end, or to silence.
-    #[expect(clippy::disallowed_methods, reason = "a client has a clock of its own")]
     pub(crate) fn finish(mut self) -> Result<Seen> {
         self.stream.set_read_timeout(Some(SILENCE))?;
-        let start = std::time::Instant::now();
         let mut reads = Vec::new();
         let mut buffer = [0; 8192];
         let end = loop {
             match self.stream.read(&mut buffer) {
                 Ok(0) => break End::Fin,
                 Ok(read) => {
-                    reads.push((start.elapsed(), buffer[..read].to_vec()));
+                    reads.push((self.since.elapsed(), buffer[..read].to_vec()));
                 }
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => break End::Rst,
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
