@@ -3,7 +3,9 @@
 //! Everything that is shown comes from one `Report` value. It is computed once, by the harness; a
 //! renderer takes it and a `Write`, and decides nothing.
 
+mod capacity;
 mod chart;
+mod comparison;
 mod files;
 mod format;
 mod html;
@@ -14,6 +16,8 @@ mod model;
 mod terminal;
 
 pub use chart::{TracePicture, write_trace_svg};
+pub use capacity::*;
+pub use comparison::*;
 pub use files::{RenderError, write_all};
 pub use html::write_html;
 pub use json::{schema, schema_text, write_json};

@@ -212,7 +212,7 @@ fn code(text: &str) -> String {
 }
 
 /// Text from outside, as text: on one line, with nothing that Markdown or HTML would read.
-fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in format::line(&format::shortened(text, MOST_LETTERS)).chars() {
         match letter {

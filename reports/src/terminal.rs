@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 
 use crate::{Check, Failover, Fault, Invariant, Report, Slo, Verdict, format};
-use table::{Align, Table};
+pub(crate) use table::{Align, Table};
 
 /// Narrower terminals wrap by themselves.
 const LEAST_WIDTH: u16 = 60;
@@ -351,7 +351,7 @@ fn client(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::R
 }
 
 /// A table under its title, if it has rows.
-fn section(
+pub(crate) fn section(
     out: &mut (impl Write + ?Sized),
     title: &str,
     note: &str,
@@ -386,7 +386,12 @@ fn coloured(line: &str) -> String {
 }
 
 /// Writes `text` in lines that fit, the first after `first`, the others below it.
-fn wrapped(out: &mut (impl Write + ?Sized), text: &str, first: &str, width: u16) -> io::Result<()> {
+pub(crate) fn wrapped(
+    out: &mut (impl Write + ?Sized),
+    text: &str,
+    first: &str,
+    width: u16,
+) -> io::Result<()> {
     let room = usize::from(width).min(TEXT_WIDTH).saturating_sub(first.len());
     let mut indent = first.to_owned();
     let mut line = String::new();
@@ -414,7 +419,7 @@ fn style(verdict: Verdict) -> Style {
     colour.on_default()
 }
 
-fn bold(text: &str) -> String {
+pub(crate) fn bold(text: &str) -> String {
     let bold = Style::new().bold();
     format!("{bold}{text}{bold:#}")
 }

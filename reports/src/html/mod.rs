@@ -3,6 +3,7 @@
 //!
 //! Text from outside is escaped by maud; only the drawings and the style sheet go in as they are.
 
+mod capacity;
 mod charts;
 mod head;
 mod latency;
@@ -15,6 +16,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::chart::{self, ChartError, Ink};
 use crate::{Report, Verdict, format};
+
+pub use capacity::write_capacity_html;
 
 const STYLE: &str = include_str!("style.css");
 
