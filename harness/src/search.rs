@@ -93,11 +93,11 @@ impl Search {
         let mut runs = self.runs.clone();
         runs.sort_by(|a, b| a.0.total_cmp(&b.0));
         let failed = runs.iter().filter(|(_, held)| *held != Held::Yes).map(|(load, _)| *load);
-        let held = runs.iter().filter(|(_, held)| *held == Held::Yes).map(|(load, _)| *load);
+        let mut held = runs.iter().filter(|(_, held)| *held == Held::Yes).map(|(load, _)| *load);
         let lowest_failed = failed.clone().next().unwrap_or(f64::INFINITY);
-        let highest_held = held.clone().last().unwrap_or(0.0);
+        let highest_held = held.clone().next_back().unwrap_or(0.0);
         Found {
-            at_least: held.filter(|load| *load < lowest_failed).last(),
+            at_least: held.rfind(|load| *load < lowest_failed),
             below: failed.filter(|load| *load > highest_held).min_by(f64::total_cmp),
             about: crossing(&fit(&runs)),
         }
@@ -111,7 +111,8 @@ fn fit(runs: &[(f64, Held)]) -> Vec<(f64, f64)> {
     for (load, held) in runs {
         pools.push((f64::from(u8::from(*held == Held::Yes)), 1.0, vec![*load]));
         while let [.., before, last] = pools.as_mut_slice()
-            && (last.0 / last.1 > before.0 / before.1 || before.2.last().is_some_and(|load| load.total_cmp(&last.2[0]).is_eq()))
+            && (last.0 / last.1 > before.0 / before.1
+                || before.2.last().is_some_and(|load| load.total_cmp(&last.2[0]).is_eq()))
         {
             before.0 += last.0;
             before.1 += last.1;
@@ -119,7 +120,10 @@ fn fit(runs: &[(f64, Held)]) -> Vec<(f64, f64)> {
             pools.pop();
         }
     }
-    pools.into_iter().flat_map(|(held, runs, loads)| loads.into_iter().map(move |load| (load, held / runs))).collect()
+    pools
+        .into_iter()
+        .flat_map(|(held, runs, loads)| loads.into_iter().map(move |load| (load, held / runs)))
+        .collect()
 }
 
 /// Where the fit falls through one half, between two loads by ratio.
@@ -153,7 +157,8 @@ mod tests {
             for first in [0.2, 1.0, 8.0] {
                 let held = |load| if load <= capacity { Held::Yes } else { Held::No };
                 let search = search(first, LIMITS, held);
-                let Found { at_least: Some(low), below: Some(high), about: Some(about) } = search.found() else {
+                let Found { at_least: Some(low), below: Some(high), about: Some(about) } = search.found()
+                else {
                     panic!("{:?}", search.found())
                 };
                 assert!(low <= capacity && capacity < high && high / low <= 1.1, "{low} {capacity} {high}");
@@ -169,7 +174,8 @@ mod tests {
         assert_eq!((all.at_least, all.below), (Some(100.0), None));
         let none = search(1.0, LIMITS, |_| Held::No).found();
         assert_eq!((none.at_least, none.below), (None, Some(0.1)));
-        let unproven = search(1.0, LIMITS, |load| if load < 2.0 { Held::Yes } else { Held::Unproven }).found();
+        let unproven =
+            search(1.0, LIMITS, |load| if load < 2.0 { Held::Yes } else { Held::Unproven }).found();
         assert!(unproven.below.is_some_and(|below| below <= 2.2), "what decides nothing does not hold");
     }
 

@@ -15,8 +15,8 @@ mod markdown;
 mod model;
 mod terminal;
 
-pub use chart::{TracePicture, write_trace_svg};
 pub use capacity::*;
+pub use chart::{TracePicture, write_trace_svg};
 pub use comparison::*;
 pub use files::{RenderError, write_all};
 pub use html::write_html;

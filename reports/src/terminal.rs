@@ -10,6 +10,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
+use crate::comparison;
 use crate::{Check, Failover, Fault, Invariant, Report, Slo, Verdict, format};
 pub(crate) use table::{Align, Table};
 
@@ -50,6 +51,7 @@ pub fn write_terminal(
     failovers(report, out, width)?;
     invariants(report, out, width)?;
     faults(report, out, width)?;
+    control(report, out, width)?;
     said(out, "Sessions", &format::sessions(report.sessions.as_ref()), width)?;
     said(out, "Answers", &format::answers(&report.answers), width)?;
     client(report, out, width)?;
@@ -324,6 +326,13 @@ fn said(out: &mut (impl Write + ?Sized), heading: &str, said: &[String], width: 
     }
     writeln!(out, "\n{}", bold(heading))?;
     said.iter().try_for_each(|text| wrapped(out, text, "  ", width))
+}
+
+/// What the faults changed.
+fn control(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::Result<()> {
+    let Some(control) = &report.control else { return Ok(()) };
+    let note = "this run against the same one without its faults; ms, share or 1/s";
+    section(out, "Control arm", note, &comparison::table(control), width)
 }
 
 fn client(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::Result<()> {

@@ -10,7 +10,7 @@ use squall::calibration::{self, Bounds, Calibration, Effort, Step};
 
 use super::exit::Exit;
 use super::interrupt::Interrupt;
-use super::{limits, run};
+use super::limits;
 
 /// Descriptors that are no streams.
 const RESERVE: u64 = 200;
@@ -81,10 +81,11 @@ fn measure(args: &Args) -> anyhow::Result<Calibration> {
     let interrupt = Interrupt::listen()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let now = Timestamp::now().to_string();
-    let measured = runtime.block_on(calibration::measure(&program, &now, effort, interrupt.abort(), |step| {
-        // Nothing is left to tell when stderr is closed.
-        let _ = writeln!(anstream::stderr(), "{}", step_line(step));
-    }));
+    let measured =
+        runtime.block_on(calibration::measure(&program, &now, effort, interrupt.abort(), |step| {
+            // Nothing is left to tell when stderr is closed.
+            let _ = writeln!(anstream::stderr(), "{}", step_line(step));
+        }));
     runtime.shutdown_background();
     Ok(measured?)
 }

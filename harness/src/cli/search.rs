@@ -180,7 +180,9 @@ fn measured(load: f64, folder: &Path) -> anyhow::Result<Probe> {
     let counts = &report.counts;
     let answered = counts.scheduled - counts.aborted;
     let ttft = report.latency.iter().filter(|row| {
-        row.metric == Metric::Ttft && row.cohort == squall_report::Cohort::All && row.clock == squall_report::Clock::Intended
+        row.metric == Metric::Ttft
+            && row.cohort == squall_report::Cohort::All
+            && row.clock == squall_report::Clock::Intended
     });
     Ok(Probe {
         load,
@@ -205,9 +207,8 @@ fn capacity(scenario: String, seed: u64, required: Option<f64>, arms: Vec<ArmCap
 }
 
 fn verdict(arm: &ArmCapacity, required: Option<f64>) -> Verdict {
-    let failed = |load: f64| {
-        arm.probes.iter().any(|probe| probe.load <= load && probe.verdict == Verdict::Fail)
-    };
+    let failed =
+        |load: f64| arm.probes.iter().any(|probe| probe.load <= load && probe.verdict == Verdict::Fail);
     match (arm.at_least, required) {
         (Some(_), None) => Verdict::Pass,
         (Some(low), Some(required)) if low >= required => Verdict::Pass,
@@ -260,11 +261,18 @@ fn show(capacity: &Capacity, dir: &Path, json: bool) -> anyhow::Result<()> {
         serde_json::to_writer_pretty(&mut out, capacity).map_err(Into::into).and_then(|()| writeln!(out))
     } else {
         let width = terminal_width().unwrap_or(PLAIN_WIDTH);
-        squall_report::write_capacity(capacity, &mut anstream::stdout().lock(), &dir.display().to_string(), width)
+        squall_report::write_capacity(
+            capacity,
+            &mut anstream::stdout().lock(),
+            &dir.display().to_string(),
+            width,
+        )
     };
     // A reader that went away (`| head`) has seen what it wanted.
     match shown {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error).context("printing the capacity"),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).context("printing the capacity")
+        }
         _ => Ok(()),
     }
 }

@@ -41,6 +41,18 @@ impl Sliced {
         self.samples
     }
 
+    /// Both have the same number of samples in each slice: the same was sent at the same times.
+    pub(super) fn is_as_sent(&self, other: &Self) -> bool {
+        let sent = |sliced: &Self| {
+            let mut sent = vec![0; sliced.slices as usize];
+            for (_, slice, count) in &sliced.counts {
+                sent[*slice as usize] += count;
+            }
+            sent
+        };
+        sent(self) == sent(other)
+    }
+
     /// The mean of all values.
     pub(super) fn mean(&self) -> f64 {
         self.mean_sum() * f64::from(self.slices) / self.samples as f64

@@ -22,8 +22,9 @@ pub(super) fn differences(
         notes.push(format!("phase `{}` has no requests in one of the runs", a.name));
         return;
     }
-    found.push(success(a, b, matters));
-    found.push(answers(a, b, matters));
+    let streams = Streams::of(a, b);
+    found.push(success(a, b, streams, matters));
+    found.push(answers(a, b, streams, matters));
     for (index, (metric, _)) in LATENCIES.iter().enumerate() {
         let (of_a, of_b) = (&a.latencies[index], &b.latencies[index]);
         let fewest = of_a.samples().min(of_b.samples()) as f64;
@@ -37,16 +38,27 @@ pub(super) fn differences(
                 a.name
             ));
         }
-        latencies(&a.name, metric, &told, [of_a, of_b], matters, found);
+        latencies(&a.name, metric, &told, [of_a, of_b], streams, matters, found);
+    }
+}
+
+/// By which random streams the slices of each run are drawn. Where both were sent the same at the same times, the
+/// same slices are drawn of both, so that what the arrivals vary by is no difference.
+#[derive(Clone, Copy)]
+struct Streams(u64, u64);
+
+impl Streams {
+    fn of(a: &Figures, b: &Figures) -> Self {
+        Self(0, u64::from(!a.failures.is_as_sent(&b.failures)))
     }
 }
 
 /// The share of requests that succeeded.
-fn success(a: &Figures, b: &Figures, matters: &Matters) -> Difference {
+fn success(a: &Figures, b: &Figures, streams: Streams, matters: &Matters) -> Difference {
     let share = |figures: &Figures| 1.0 - figures.failures.mean();
     let shares =
         |failures: &Sliced, stream| failures.resampled_means(stream).into_iter().map(|failed| 1.0 - failed);
-    let (of_a, of_b) = (shares(&a.failures, 0), shares(&b.failures, 1));
+    let (of_a, of_b) = (shares(&a.failures, streams.0), shares(&b.failures, streams.1));
     let changes = of_a.zip(of_b).map(|(a, b)| b - a).collect();
     let (a_share, b_share) = (share(a), share(b));
     Made {
@@ -63,13 +75,13 @@ fn success(a: &Figures, b: &Figures, matters: &Matters) -> Difference {
 }
 
 /// Requests that succeeded, a second.
-fn answers(a: &Figures, b: &Figures, matters: &Matters) -> Difference {
+fn answers(a: &Figures, b: &Figures, streams: Streams, matters: &Matters) -> Difference {
     let rate = |figures: &Figures| figures.answers.mean_sum() / figures.slice_s;
     let rates = |figures: &Figures, stream| {
         let slice_s = figures.slice_s;
         figures.answers.resampled_sums(stream).into_iter().map(move |sum| sum / slice_s)
     };
-    let changes = rates(a, 2).zip(rates(b, 3)).map(|(a, b)| relative(a, b)).collect();
+    let changes = rates(a, streams.0).zip(rates(b, streams.1)).map(|(a, b)| relative(a, b)).collect();
     let (of_a, of_b) = (rate(a), rate(b));
     Made {
         phase: &a.name,
@@ -89,6 +101,7 @@ fn latencies(
     metric: &str,
     percentiles: &[(f64, &str)],
     [a, b]: [&Sliced; 2],
+    streams: Streams,
     matters: &Matters,
     found: &mut Vec<Difference>,
 ) {
@@ -97,7 +110,7 @@ fn latencies(
         return;
     }
     let (of_a, of_b) = (a.quantiles(&shares), b.quantiles(&shares));
-    let resampled = (a.resampled(4, &shares), b.resampled(5, &shares));
+    let resampled = (a.resampled(streams.0, &shares), b.resampled(streams.1, &shares));
     for (index, (_, name)) in percentiles.iter().enumerate() {
         let pairs = resampled.0.iter().zip(&resampled.1);
         let changes = pairs.map(|(a, b)| relative(a[index], b[index])).collect();
@@ -119,7 +132,7 @@ fn latencies(
 /// The change from one figure to another, as a share of the first. From one failed request to another is none.
 fn relative(from: f64, to: f64) -> f64 {
     match (from.is_finite(), to.is_finite()) {
-        (true, true) if from == to => 0.0,
+        (true, true) if from.total_cmp(&to).is_eq() => 0.0,
         (true, true) => to / from - 1.0,
         (false, false) => 0.0,
         (true, false) => f64::INFINITY,
@@ -183,7 +196,7 @@ mod tests {
     use crate::compare::MATTERS;
 
     fn figures(slow: f64, fail_every: usize) -> Figures {
-        let fails = |n: usize| fail_every > 0 && n % fail_every == 0;
+        let fails = |n: usize| fail_every > 0 && n.is_multiple_of(fail_every);
         let slice = |n: usize| (n / 50) as u32;
         let latency =
             |n: usize| if fails(n) { f64::INFINITY } else { slow * (100.0 + (n * 37 % 100) as f64) };

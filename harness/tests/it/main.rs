@@ -4,6 +4,7 @@ mod apis;
 mod author;
 mod catalogue;
 mod client;
+mod compare;
 mod determinism;
 mod fuzz;
 mod h2;

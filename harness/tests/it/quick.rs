@@ -202,11 +202,9 @@ fn clients_by_flags_turn_to_the_next_url_and_leave() -> Result {
     let rows = rows(&bench.out().join("requests.jsonl"))?;
     assert_eq!(rows.len(), 10);
     for row in rows {
-        assert_eq!(
-            (&row["sends"], &row["left"], &row["events"]),
-            (&2.into(), &true.into(), &3.into()),
-            "{row}"
-        );
+        assert_eq!((&row["sends"], &row["left"]), (&2.into(), &true.into()), "{row}");
+        // One read may bring more than it waited for.
+        assert!(row["events"].as_u64().is_some_and(|events| (3..30).contains(&events)), "{row}");
     }
     Ok(())
 }

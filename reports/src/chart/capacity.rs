@@ -15,7 +15,8 @@ pub(crate) fn capacity(capacity: &Capacity) -> Result<Vec<Figure>, ChartError> {
     let fastest = probes().map(|probe| probe.rate_per_s).fold(0.0, f64::max);
     let x = scale::amounts(fastest, TICKS, |rate| format!("{rate:.0}/s"));
     let least = probes().filter_map(|probe| probe.success).fold(1.0, f64::min);
-    let success = curve(capacity, "Requests that succeeded", &x, scale::shares(least), |probe| probe.success)?;
+    let success =
+        curve(capacity, "Requests that succeeded", &x, scale::shares(least), |probe| probe.success)?;
     let times = Latencies::fit(probes().filter_map(|probe| probe.ttft_p95_ms), TICKS);
     let ttft = curve(capacity, "p95 of the time to first token", &x, times.axis.clone(), |probe| {
         probe.ttft_p95_ms.map(|ms| times.place(ms))

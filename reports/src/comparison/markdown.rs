@@ -22,6 +22,25 @@ pub fn write_comparison_markdown(comparison: &Comparison, out: &mut (impl Write 
     for reason in comparison.reasons.iter().take(MOST_ROWS) {
         writeln!(out, "- {}", text(reason))?;
     }
+    rows(comparison, out)?;
+    let (a, b) = (&comparison.baseline, &comparison.candidate);
+    writeln!(
+        out,
+        "\nBaseline: {} of {}; candidate: {} of {}. Latencies in ms. {}.",
+        text(&a.path),
+        format::wall_time(&a.started_at),
+        text(&b.path),
+        format::wall_time(&b.started_at),
+        text(&comparison.method)
+    )?;
+    for note in comparison.notes.iter().take(MOST_ROWS) {
+        writeln!(out, "\n_Note: {}_", text(note))?;
+    }
+    out.flush()
+}
+
+/// What was compared, as a table.
+pub(crate) fn rows(comparison: &Comparison, out: &mut (impl Write + ?Sized)) -> io::Result<()> {
     writeln!(out, "\n| phase | figure | baseline | candidate | change | 95 % interval | |")?;
     writeln!(out, "|---|---|--:|--:|--:|--:|---|")?;
     for difference in comparison.differences.iter().take(MOST_ROWS) {
@@ -37,18 +56,5 @@ pub fn write_comparison_markdown(comparison: &Comparison, out: &mut (impl Write 
             difference.verdict.as_str()
         )?;
     }
-    let (a, b) = (&comparison.baseline, &comparison.candidate);
-    writeln!(
-        out,
-        "\nBaseline: {} of {}; candidate: {} of {}. Latencies in ms. {}.",
-        text(&a.path),
-        format::wall_time(&a.started_at),
-        text(&b.path),
-        format::wall_time(&b.started_at),
-        text(&comparison.method)
-    )?;
-    for note in comparison.notes.iter().take(MOST_ROWS) {
-        writeln!(out, "\n_Note: {}_", text(note))?;
-    }
-    out.flush()
+    Ok(())
 }

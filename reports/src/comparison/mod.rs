@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Verdict;
 
+pub(crate) use markdown::rows;
 pub use markdown::write_comparison_markdown;
+pub(crate) use terminal::{bounds, change, figure, table};
 pub use terminal::{sentence, write_comparison};
 
 /// What became of a service from one run to another.

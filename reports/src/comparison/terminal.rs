@@ -28,6 +28,23 @@ pub fn write_comparison(
         let at = format::wall_time(&side.started_at);
         wrapped(out, &format!("{which}  {}, {}, seed {}", side.path, at, side.seed), "  ", width)?;
     }
+    let matters = &comparison.matters;
+    let note = format!(
+        "what matters: {} of a latency or rate (at least {}), {} points of success",
+        format::share(matters.relative),
+        format::latency(matters.latency_ms),
+        format::share(matters.share).trim_end_matches('%')
+    );
+    section(out, "Differences", &note, &table(comparison), width)?;
+    wrapped(out, &comparison.method, "  ", width)?;
+    for note in &comparison.notes {
+        wrapped(out, note, "  note: ", width)?;
+    }
+    out.flush()
+}
+
+/// What was compared, a row a figure.
+pub(crate) fn table(comparison: &Comparison) -> Table {
     let mut table = Table::new(&[
         ("phase", Align::Text),
         ("figure", Align::Text),
@@ -49,19 +66,7 @@ pub fn write_comparison(
             difference.verdict.as_str().to_owned(),
         ]);
     }
-    let matters = &comparison.matters;
-    let note = format!(
-        "what matters: {} of a latency or rate (at least {}), {} points of success",
-        format::share(matters.relative),
-        format::latency(matters.latency_ms),
-        format::share(matters.share).trim_end_matches('%')
-    );
-    section(out, "Differences", &note, &table, width)?;
-    wrapped(out, &comparison.method, "  ", width)?;
-    for note in &comparison.notes {
-        wrapped(out, note, "  note: ", width)?;
-    }
-    out.flush()
+    table
 }
 
 /// A difference in a sentence: `p95(ttft) in phase `storm`: 210 ms after 140 ms, +50% (+31% … +72%)`.
@@ -88,7 +93,7 @@ fn with_unit(value: Option<f64>, unit: Unit) -> String {
 /// Slower than any figure.
 const FAILED: &str = "failed";
 
-pub(super) fn figure(value: Option<f64>, unit: Unit) -> String {
+pub(crate) fn figure(value: Option<f64>, unit: Unit) -> String {
     match (value, unit) {
         (None, Unit::Ms) => FAILED.into(),
         (None, _) => format::NONE.into(),
@@ -99,7 +104,7 @@ pub(super) fn figure(value: Option<f64>, unit: Unit) -> String {
 }
 
 /// `+12.3%` of a figure, `-0.40` points of a share.
-pub(super) fn change(change: Option<f64>, unit: Unit) -> String {
+pub(crate) fn change(change: Option<f64>, unit: Unit) -> String {
     let Some(change) = change else { return "∞".into() };
     match unit {
         Unit::Share => format!("{:+.2}", change * 100.0),
@@ -107,7 +112,7 @@ pub(super) fn change(change: Option<f64>, unit: Unit) -> String {
     }
 }
 
-pub(super) fn bounds(difference: &Difference) -> (String, String) {
+pub(crate) fn bounds(difference: &Difference) -> (String, String) {
     (change(difference.lower, difference.unit), change(difference.upper, difference.unit))
 }
 

@@ -5,6 +5,7 @@
 
 mod capacity;
 mod charts;
+mod control;
 mod head;
 mod latency;
 mod notes;
@@ -51,6 +52,7 @@ fn page(report: &Report) -> Result<Markup, ChartError> {
                     (tables::failover(report))
                     (tables::invariants(report))
                     (tables::faults(report))
+                    (control::section(report))
                     (latency::section(report))
                     (tables::counts(report))
                     (tables::sessions(report))

@@ -24,14 +24,17 @@ pub(super) fn control(args: &Args, dir: &Path, interrupt: &Interrupt) -> anyhow:
     // A verdict of any kind is one: what it means for the comparison, the comparison says.
     let carried_out = [Exit::Pass, Exit::Fail, Exit::Inconclusive];
     if !carried_out.iter().any(|exit| status.code() == Some(*exit as i32)) {
-        bail!("the control arm could not be run (its words are above), so that the storm has nothing to be compared with");
+        bail!(
+            "the control arm could not be run (its words are above), so that the storm has nothing to be compared with"
+        );
     }
     Ok(folder)
 }
 
 /// The words of a run like this one into another folder.
 pub(super) fn words(args: &Args, out: &Path) -> Vec<OsString> {
-    let mut words: Vec<OsString> = vec!["run".into(), args.scenario.clone().into(), "--out".into(), out.into()];
+    let mut words: Vec<OsString> =
+        vec!["run".into(), args.scenario.clone().into(), "--out".into(), out.into()];
     if let Some(seed) = args.seed {
         words.extend(["--seed".into(), seed.to_string().into()]);
     }

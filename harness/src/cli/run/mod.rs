@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use jiff::ZonedDateTime;
 use squall::calibration::{self, Calibration, Found};
+use squall::fault;
 use squall::run::{Options, RunError};
 use squall::scenario::{self, plan::Arm, plan::Plan};
 use squall_report::{Report, Verdict};
@@ -64,7 +65,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let interrupt = Interrupt::listen()?;
     let control = match arms.as_slice() {
         [Arm::Control, Arm::Storm] => {
+            // Before the control arm has taken its minutes.
             limits::check(&plan)?;
+            fault::check_all(&plan)?;
             Some(arms::control(args, &dir, &interrupt)?)
         }
         _ => None,
@@ -129,8 +132,8 @@ pub(crate) fn carry_out(plan: Plan, carry: Carry, interrupt: &Interrupt) -> anyh
     let mut progress = Progress::new(carry.quiet);
     progress.begin(&plan, &options.dir);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result =
-        runtime.block_on(squall::run::run(plan, &options, interrupt.abort(), |snapshot| progress.show(snapshot)));
+    let result = runtime
+        .block_on(squall::run::run(plan, &options, interrupt.abort(), |snapshot| progress.show(snapshot)));
     progress.finish();
     // What hangs on purpose (a fault's silent socket) must not hold the end up.
     runtime.shutdown_background();
@@ -210,10 +213,10 @@ fn command(args: &Args, plan: &Plan) -> String {
     let scenario = shell_word(&args.scenario.display().to_string());
     let mut command = format!("squall run {scenario} --seed {}", plan.seed);
     if let Some(arm) = args.arm {
-        command.push_str(&format!(" --arm {}", Arm::from(arm).name()));
+        command.extend([" --arm ", Arm::from(arm).name()]);
     }
     if let Some(load) = args.load {
-        command.push_str(&format!(" --load {load}"));
+        command.extend([" --load ", &load.to_string()]);
     }
     command
 }

@@ -95,12 +95,15 @@ mod tests {
 
     #[test]
     fn a_load_multiplies_rates_spikes_and_users() {
-        let plan_ = plan("arrivals = { poisson = \"10/s\" }\nspikes = [{ at = \"1s\", for = \"1s\", rate = \"4/s\" }]");
+        let plan_ = plan(
+            "arrivals = { poisson = \"10/s\" }\nspikes = [{ at = \"1s\", for = \"1s\", rate = \"4/s\" }]",
+        );
         let loaded = plan_.at_load(3.0);
         assert!((loaded.phases[0].load - 1.5).abs() < 1e-12);
         assert!((loaded.traffic.spikes[0].rate - 12.0).abs() < 1e-12);
         for (factor, expected) in [(0.01, 1), (0.5, 2), (2.0, 8)] {
-            let Schedule::Users(users) = plan("users = { count = 4 }").at_load(factor).traffic.schedule else {
+            let Schedule::Users(users) = plan("users = { count = 4 }").at_load(factor).traffic.schedule
+            else {
                 panic!("no users")
             };
             assert_eq!(users.crowd[0].count, expected, "{factor}");
