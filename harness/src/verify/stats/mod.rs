@@ -56,7 +56,7 @@ impl Share {
     pub(super) fn of_slices(cells: &[Cell]) -> Self {
         let (samples, good) = cells.iter().fold((0.0, 0.0), |sum, cell| (sum.0 + cell.of, sum.1 + cell.good));
         let plain = Self::new(good as u64, samples as u64);
-        let Some(Ratio { ratio, variance, degrees }) = Ratio::of(cells) else { return plain };
+        let Some(Ratio { value: ratio, variance, degrees }) = Ratio::of(cells) else { return plain };
         let independent = ratio * (1.0 - ratio) / samples;
         // Where all are alike, nothing can be seen of how they come together.
         let effect = if independent > 0.0 { (variance / independent).max(1.0) } else { 1.0 };

@@ -22,7 +22,7 @@ pub(in super::super) struct Cell {
 /// What slices say together.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in super::super) struct Ratio {
-    pub(in super::super) ratio: f64,
+    pub(in super::super) value: f64,
     /// Of the ratio.
     pub(in super::super) variance: f64,
     /// Degrees of freedom of the variance: slices without one for each piece; 1 or more.
@@ -62,7 +62,7 @@ impl Ratio {
             }
         };
         let variance = pieces.values().map(spread).sum::<f64>() / (of * of);
-        Some(Self { ratio, variance, degrees })
+        Some(Self { value: ratio, variance, degrees })
     }
 }
 
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn the_variance_is_that_of_the_residuals() {
         let found = Ratio::of(&[cell(0, 10.0, 10.0), cell(0, 20.0, 10.0), cell(0, 10.0, 10.0)]);
-        let expected = Ratio { ratio: 0.75, variance: 1.5 * 37.5 / 1600.0, degrees: 2.0 };
+        let expected = Ratio { value: 0.75, variance: 1.5 * 37.5 / 1600.0, degrees: 2.0 };
         assert_eq!(found, Some(expected));
     }
 
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn that_pieces_differ_is_no_chance() {
         let cells = [cell(0, 10.0, 10.0), cell(0, 10.0, 10.0), cell(1, 10.0, 5.0), cell(1, 10.0, 5.0)];
-        assert_eq!(Ratio::of(&cells), Some(Ratio { ratio: 0.75, variance: 0.0, degrees: 2.0 }));
+        assert_eq!(Ratio::of(&cells), Some(Ratio { value: 0.75, variance: 0.0, degrees: 2.0 }));
         let one = cells.map(|cell| Cell { piece: 0, ..cell });
         let variance = Ratio::of(&one).map_or(0.0, |ratio| ratio.variance);
         assert!((variance - 4.0 / 3.0 * 25.0 / 1600.0).abs() < 1e-12, "{variance}");
