@@ -63,6 +63,7 @@ fn judge_one(view: &View<'_>, slo: &Slo, gaps: Gaps) -> Judged {
         // A plan claims less than all, so that some number proves it.
         needed: samples_for_a_pass(claim).unwrap_or(u64::MAX),
         verdict,
+        line: view.plan.lines.objective(&slo.name),
     };
     let reason = (verdict != Verdict::Pass).then(|| reason(view, slo, &slo_row));
     Judged { slo: slo_row, reason }

@@ -348,6 +348,7 @@ fn slos() -> Vec<Slo> {
             observed: Some(187.4),
             needed: 59,
             verdict: Verdict::Pass,
+            line: Some(44),
         },
         Slo {
             name: "availability".into(),
@@ -361,6 +362,7 @@ fn slos() -> Vec<Slo> {
             observed: Some(1.0),
             needed: 299,
             verdict: Verdict::Pass,
+            line: Some(48),
         },
         Slo {
             name: "availability in the storm".into(),
@@ -374,6 +376,7 @@ fn slos() -> Vec<Slo> {
             observed: Some(439.0 / 448.0),
             needed: 59,
             verdict: Verdict::Pass,
+            line: Some(52),
         },
     ]
 }
@@ -385,6 +388,14 @@ fn check(name: &str, bound: &str, observed: &str, verdict: Verdict, reason: &str
         observed: observed.into(),
         verdict,
         reason: (!reason.is_empty()).then(|| reason.into()),
+        line: Some(match name {
+            "detection" => 57,
+            "recovery" => 58,
+            "lost" => 59,
+            "silently_truncated" => 60,
+            "duplicated" => 61,
+            _ => 62,
+        }),
     }
 }
 
