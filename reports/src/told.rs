@@ -1,4 +1,4 @@
-//! What is said of an objective, a bound or an invariant, for CI: the same words in JUnit and in annotations.
+//! What is said of an objective, a bound or an invariant, for CI: the same words in `junit.xml` and in annotations.
 
 use crate::{Check, Failover, Invariant, Slo, Verdict, format};
 
