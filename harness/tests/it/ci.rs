@@ -55,17 +55,17 @@ fn output<'a>(file: &'a str, name: &str) -> Option<&'a str> {
 #[test]
 fn a_failed_objective_is_annotated_on_its_line_and_the_step_gets_summary_and_outputs() -> Result {
     let scene = Scene::new(SCENARIO)?;
-    let mut ran = step(&scene, b"before\n")?;
-    if ran.status.code() == Some(3) {
-        // A machine that was too busy for the schedule; once more.
-        fs::remove_dir_all(scene.out())?;
-        fs::remove_file(scene.folder.path().join("output"))?;
-        ran = step(&scene, b"before\n")?;
-    }
+    let ran = step(&scene, b"before\n")?;
     let stdout = String::from_utf8(ran.stdout)?;
-    assert_eq!(ran.status.code(), Some(1), "{stdout}");
+    let report = scene.report()?;
+    // On a machine that is too busy for the schedule nothing is proven, and nothing an error.
+    let busy = report["client"]["saturated"] == true;
+    let (code, verdict, level) = if busy { (3, "inconclusive", "warning") } else { (1, "fail", "error") };
+    assert_eq!(ran.status.code(), Some(code), "{stdout}");
     let commands: Vec<&str> = stdout.lines().filter(|line| line.starts_with("::")).collect();
-    let [stop, go, annotation] = commands[..] else { return Err(stdout.into()) };
+    let [stop, go, ref annotations @ ..] = commands[..] else { return Err(stdout.into()) };
+    assert_eq!(annotations.len(), if busy { 2 } else { 1 }, "{stdout}");
+    let annotation = annotations.last().ok_or("no annotation")?;
     assert_eq!(
         stop.strip_prefix("::stop-commands::"),
         go.strip_prefix("::").and_then(|g| g.strip_suffix("::"))
