@@ -5,6 +5,7 @@ mod check;
 mod compare;
 mod completions;
 mod exit;
+mod github;
 mod interrupt;
 mod limits;
 mod load;

@@ -11,6 +11,7 @@ use http::HeaderName;
 use serde::{Serialize, Serializer};
 use squall_report::Metric;
 
+use super::Lines;
 pub use crate::api::Api;
 use crate::clock::Nanos;
 use crate::name::NodeName;
@@ -55,6 +56,9 @@ pub struct Plan {
     /// The parts of the experiment, in the order in which they are run; at least one.
     #[serde(skip_serializing_if = "is_storm_alone")]
     pub arms: Vec<Arm>,
+    /// Where the objectives and bounds are in the scenario's file.
+    #[serde(skip)]
+    pub lines: Lines,
 }
 
 /// As nearly always: then it is no part of a plan's digest.

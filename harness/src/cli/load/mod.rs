@@ -199,7 +199,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     let dir = args.out.clone().unwrap_or_else(|| run::default_folder("load"));
     let command = command_line(std::env::args());
-    let carry = Carry { dir, command, json: args.json, quiet: args.quiet, control: None };
+    let carry = Carry { dir, command, json: args.json, quiet: args.quiet, control: None, ci: None };
     run::carry_out(plan, carry, &Interrupt::listen()?)
 }
 

@@ -14,6 +14,7 @@ use squall::scenario::{self, plan::Arm, plan::Plan};
 use squall_report::{Report, Verdict};
 
 use super::exit::Exit;
+use super::github;
 use super::interrupt::Interrupt;
 use super::limits;
 use super::progress::Progress;
@@ -32,7 +33,8 @@ pub(crate) const PLAIN_WIDTH: u16 = 100;
   squall run scenarios/quickstart.toml
   squall run scenario.toml --out runs/today --seed 8
   squall run scenario.toml --load 1.5 --arm storm
-  squall run scenario.toml --json | jq .verdict")]
+  squall run scenario.toml --json | jq .verdict
+  squall run scenario.toml --ci github")]
 pub(crate) struct Args {
     /// The scenario's file
     scenario: PathBuf,
@@ -54,9 +56,27 @@ pub(crate) struct Args {
     /// Show no progress
     #[arg(long, short)]
     quiet: bool,
+    /// Tell a CI server as well: annotations on the scenario's lines, a step summary, outputs
+    #[arg(long, value_name = "SERVICE", conflicts_with = "json")]
+    ci: Option<Ci>,
+}
+
+/// A CI server that is told of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Ci {
+    /// GitHub Actions
+    Github,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let result = load_and_run(args);
+    if let (Some(Ci::Github), Err(error)) = (args.ci, &result) {
+        github::error(&args.scenario, error, &super::chain(error))?;
+    }
+    result
+}
+
+fn load_and_run(args: &Args) -> anyhow::Result<Exit> {
     let plan = scenario::load(&args.scenario, args.seed)?;
     let plan = args.load.map_or_else(|| plan.clone(), |factor| plan.clone().at_load(factor));
     let arms = args.arm.map_or_else(|| plan.arms.clone(), |arm| vec![arm.into()]);
@@ -74,7 +94,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     };
     let command = command(args, &plan);
     let plan = if arms == [Arm::Control] { plan.control() } else { plan };
-    let carry = Carry { dir, command, json: args.json, quiet: args.quiet, control };
+    let carry = Carry { dir, command, json: args.json, quiet: args.quiet, control, ci: args.ci };
     carry_out(plan, carry, &interrupt)
 }
 
@@ -116,6 +136,8 @@ pub(crate) struct Carry {
     pub(crate) quiet: bool,
     /// The folder of the run without faults to compare with, where there is one.
     pub(crate) control: Option<PathBuf>,
+    /// The CI server that is told as well.
+    pub(crate) ci: Option<Ci>,
 }
 
 /// Carries out a plan with a terminal before it: progress, signals, the result.
@@ -131,6 +153,7 @@ pub(crate) fn carry_out(plan: Plan, carry: Carry, interrupt: &Interrupt) -> anyh
     limits::check(&plan)?;
     let mut progress = Progress::new(carry.quiet);
     progress.begin(&plan, &options.dir);
+    let scenario = plan.path.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime
         .block_on(squall::run::run(plan, &options, interrupt.abort(), |snapshot| progress.show(snapshot)));
@@ -138,9 +161,20 @@ pub(crate) fn carry_out(plan: Plan, carry: Carry, interrupt: &Interrupt) -> anyh
     // What hangs on purpose (a fault's silent socket) must not hold the end up.
     runtime.shutdown_background();
     match result {
-        Ok(report) => show(&report, &options.dir, carry.json),
+        Ok(report) => {
+            let quiet = carry.ci.map(|Ci::Github| github::Quiet::new());
+            let exit = show(&report, &options.dir, carry.json)?;
+            drop(quiet);
+            if let Some(Ci::Github) = carry.ci {
+                github::report(&report, &options.dir)?;
+            }
+            Ok(exit)
+        }
         Err(error) if error.is_late() => {
             writeln!(anstream::stderr(), "error: {error}\nThe run happened, but can't be judged.")?;
+            if let Some(Ci::Github) = carry.ci {
+                github::unjudged(&scenario, &error.to_string())?;
+            }
             Ok(Exit::Inconclusive)
         }
         Err(error) => Err(without_bare_folder(error, &options.dir)),

@@ -42,10 +42,10 @@ pub(in crate::scenario) struct Failover {
     pub(in crate::scenario) lost: Option<Placed<NumberOrText>>,
     /// Requests that may be cut short without being told so.
     #[schemars(example = 0)]
-    pub(in crate::scenario) silently_truncated: Option<u64>,
+    pub(in crate::scenario) silently_truncated: Option<Placed<u64>>,
     /// Requests that may hold a part of their answer twice.
     #[schemars(example = 0)]
-    pub(in crate::scenario) duplicated: Option<u64>,
+    pub(in crate::scenario) duplicated: Option<Placed<u64>>,
     /// Mean attempts a request, 1 or more.
     #[schemars(example = 1.5)]
     pub(in crate::scenario) amplification: Option<Placed<f64>>,
