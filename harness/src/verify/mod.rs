@@ -10,6 +10,7 @@ mod clients;
 mod failover;
 mod invariants;
 mod losses;
+mod pooled;
 mod reasons;
 mod sessions;
 mod slo;
@@ -28,6 +29,7 @@ use crate::clock::Nanos;
 use crate::record::{Facts, Recorded};
 use crate::scenario::plan::{OnTrap, Plan};
 use invariants::Sources;
+pub use pooled::pool;
 use reasons::Found;
 use view::{View, ok};
 
