@@ -40,7 +40,7 @@ fn curve(
     let frame = Frame {
         width: 520,
         height: 260,
-        top: 10,
+        top: 22,
         left: 60,
         bottom: 24,
         right: 24,
