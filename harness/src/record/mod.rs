@@ -14,6 +14,7 @@ mod row;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod worst;
 
 use std::io;
 use std::path::PathBuf;

@@ -10,7 +10,9 @@ mod clients;
 mod failover;
 mod invariants;
 mod losses;
+mod periods;
 mod reasons;
+mod runbook;
 mod sessions;
 mod slo;
 mod stats;
@@ -28,6 +30,7 @@ use crate::record::{Facts, Recorded};
 use crate::scenario::plan::{OnTrap, Plan};
 use invariants::Sources;
 use reasons::Found;
+use runbook::Scene;
 use view::{View, ok};
 
 /// What is known of a run beside its records.
@@ -84,6 +87,19 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
     };
     let verdict = found.verdict();
     let reasons = found.reasons(&view, verdict);
+    let client = client(&evidence);
+    let runbook = runbook::advise(&Scene {
+        view: &view,
+        untrusted: &found.untrusted,
+        nothing_worked: found.nothing_worked.as_deref(),
+        aborted,
+        slos: &slos,
+        episodes: &episodes,
+        invariants: &invariants,
+        faults: &evidence.faults,
+        client: &client,
+    });
+    let periods = periods::around(&view, &episodes, &evidence.faults);
     let phases = phases(plan, recorded, evidence.duration);
     Report {
         schema: SCHEMA,
@@ -108,15 +124,7 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
         skipped: evidence.skipped,
         sessions: sessions::found(plan, facts),
         clients: clients::acted(facts),
-        client: Client {
-            dispatch_lag_us: evidence.lag,
-            runtime_stall_us: evidence.stall,
-            saturated: evidence.saturated.is_some(),
-            peak: evidence.peak,
-            calibration: evidence.calibration,
-            cpu_s: evidence.cpu_s,
-            peak_rss_bytes: evidence.peak_rss_bytes,
-        },
+        client,
         squall: evidence.squall,
         aborted: evidence.aborted,
         started_at: evidence.started_at,
@@ -124,6 +132,21 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
         nodes: recorded.nodes.clone(),
         series: recorded.series.clone(),
         curves: recorded.curves.clone(),
+        periods,
+        worst: facts.worst.clone(),
+        runbook,
+    }
+}
+
+fn client(evidence: &Evidence) -> Client {
+    Client {
+        dispatch_lag_us: evidence.lag,
+        runtime_stall_us: evidence.stall,
+        saturated: evidence.saturated.is_some(),
+        peak: evidence.peak,
+        calibration: evidence.calibration.clone(),
+        cpu_s: evidence.cpu_s,
+        peak_rss_bytes: evidence.peak_rss_bytes,
     }
 }
 

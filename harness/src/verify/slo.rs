@@ -77,7 +77,7 @@ fn phases(view: &View<'_>, slo: &Slo) -> Vec<String> {
 }
 
 /// The requests of an objective's phases.
-fn requests<'a>(view: &View<'a>, slo: &Slo) -> impl Iterator<Item = &'a RequestFact> {
+pub(super) fn requests<'a>(view: &View<'a>, slo: &Slo) -> impl Iterator<Item = &'a RequestFact> {
     view.judged().filter(|request| slo.during.contains(&usize::from(request.phase)))
 }
 
@@ -110,7 +110,7 @@ fn latency(view: &View<'_>, slo: &Slo, (metric, claim, bound): (Metric, f64, Dur
 }
 
 /// A successful request's sample of a metric, on the intended clock where it has one.
-fn sample(request: &RequestFact, metric: Metric) -> Option<Duration> {
+pub(super) fn sample(request: &RequestFact, metric: Metric) -> Option<Duration> {
     match metric {
         Metric::Ttft => Some(request.first_content? - request.intended),
         Metric::Ttfb => Some(request.first_byte? - request.intended),

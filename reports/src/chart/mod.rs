@@ -7,6 +7,7 @@
 mod canvas;
 mod curves;
 mod events;
+mod failover;
 mod ink;
 mod scale;
 mod series;
@@ -16,7 +17,7 @@ mod trace;
 use crate::Report;
 
 pub(crate) use canvas::ChartError;
-pub(crate) use curves::curves;
+pub(crate) use curves::{curves, periods};
 pub(crate) use ink::{Ink, classes, variables};
 pub use trace::{TracePicture, write_trace_svg};
 
@@ -95,6 +96,6 @@ impl Size {
 /// The run over time: what happened, then what it did.
 pub(crate) fn timeline(report: &Report) -> Result<Vec<Figure>, ChartError> {
     let axis = time::Timeline::of(report);
-    let charts = [events::chart, series::ttft, series::success, series::rate, series::nodes];
+    let charts = [events::chart, series::rate, series::ttft, series::success, series::nodes];
     charts.into_iter().map(|chart| chart(&axis)).collect()
 }
