@@ -19,6 +19,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 mod text;
+mod timetable;
 mod view;
 
 use squall_report::{

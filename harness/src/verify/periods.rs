@@ -66,7 +66,7 @@ fn latency(requests: &[&RequestFact], metric: Metric) -> Option<PeriodLatency> {
     let failed = requests.iter().filter(|request| !ok(request)).count();
     let good = requests.iter().filter(|request| ok(request));
     let mut latencies: Vec<f64> = good
-        .filter_map(|request| slo::sample(request, metric))
+        .filter_map(|request| slo::measured(request, metric))
         .map(|latency| latency.as_secs_f64() * 1e3)
         .collect();
     latencies.sort_by(f64::total_cmp);

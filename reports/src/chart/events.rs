@@ -26,7 +26,9 @@ pub(super) fn chart(timeline: &Timeline<'_>) -> Result<Figure, ChartError> {
     let mut nodes: Vec<_> = report.nodes.iter().filter(|node| !node.states.is_empty()).collect();
     if nodes.len() > MOST_LANES {
         // Those that something happened to.
-        nodes.sort_by_key(|node| node.states.iter().all(|state| Condition::of(&state.state) != Condition::Down));
+        nodes.sort_by_key(|node| {
+            node.states.iter().all(|state| Condition::of(&state.state) != Condition::Down)
+        });
     }
     let (faults, nodes) = (&faults[..faults.len().min(MOST_LANES)], &nodes[..nodes.len().min(MOST_LANES)]);
     let deaths = failover::lanes(timeline);
@@ -167,7 +169,8 @@ fn conditions(node: &Node, end: f64, cells: usize) -> Vec<(Span, Condition)> {
     };
     let mut joined: Vec<(Span, Condition)> = Vec::new();
     for (span, condition) in worst.into_iter().enumerate().filter_map(cell) {
-        match joined.last_mut().filter(|(last, of)| *of == condition && last.end >= span.start) {
+        match joined.last_mut().filter(|(last, of)| *of == condition && last.end + length / 2.0 >= span.start)
+        {
             Some((last, _)) => last.end = span.end,
             None => joined.push((span, condition)),
         }

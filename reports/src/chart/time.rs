@@ -16,8 +16,10 @@ const OUTAGES: (f64, f64) = (-5.0, -2.0);
 const LEFT: u32 = 56;
 /// For the labels of x.
 const BOTTOM: u32 = 22;
-/// So that the last label of x has room.
+/// So that the last label of x has room: that of hours is longer.
 const RIGHT: u32 = 14;
+const RIGHT_OF_HOURS: u32 = 28;
+const HOUR: f64 = 3_600.0;
 /// The size of letters.
 const LETTERS: f64 = 11.5;
 /// The mean width of a letter of a sans-serif font, in its size.
@@ -94,7 +96,7 @@ impl<'a> Timeline<'a> {
             top: ABOVE,
             left: LEFT,
             bottom: BOTTOM,
-            right: RIGHT,
+            right: if self.end >= HOUR { RIGHT_OF_HOURS } else { RIGHT },
             letters: LETTERS,
             x: scale::time(self.end, ticks),
             y,

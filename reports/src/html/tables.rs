@@ -10,7 +10,7 @@ const MOST_DEATHS: usize = 12;
 
 /// The objectives.
 pub(super) fn slos(report: &Report) -> Markup {
-    const HEAD: [Column; 8] = [
+    const HEAD: [Column; 9] = [
         Column::text("SLO"),
         Column::text("Verdict"),
         Column::text("Objective"),
@@ -19,6 +19,7 @@ pub(super) fn slos(report: &Report) -> Markup {
         Column::figure("Good of samples"),
         Column::figure("95% interval"),
         Column::figure("A pass needs"),
+        Column::prose("Method"),
     ];
     let row = |slo: &Slo| {
         vec![
@@ -30,6 +31,7 @@ pub(super) fn slos(report: &Report) -> Markup {
             html! { (format::count(slo.good)) " of " (format::count(slo.samples)) },
             html! { (format::interval(slo.lower, slo.upper)) },
             html! { (format::share(slo.target)) " of " (format::count(slo.needed)) "+" },
+            html! { (format::method(slo)) },
         ]
     };
     let rows: Vec<_> = report.slos.iter().map(row).collect();

@@ -13,7 +13,8 @@ pub(super) fn section_of(report: &Report) -> Markup {
     let content = html! {
         p.lead {
             "Some of each way of failing, then those that waited longest and those that took the most attempts. \
-             Above, what the client saw; below, what the proxies before the nodes saw of it."
+             Above, what the client saw; below, what the proxies before the nodes saw of it: grey is waiting, blue \
+             the answer, orange one that broke off or failed."
         }
         div.requests { @for (index, request) in report.worst.iter().enumerate() { (entry(request, index == 0)) } }
     };

@@ -20,7 +20,7 @@ pub struct Slo {
     pub samples: u64,
     /// Of these, good.
     pub good: u64,
-    /// Lower bound of the true share of good samples, one-sided 95 % (Clopper and Pearson).
+    /// Lower bound of the true share of good samples, one-sided 95 %, by `method`.
     pub lower: f64,
     /// Upper bound, the same way.
     pub upper: f64,
@@ -29,8 +29,28 @@ pub struct Slo {
     pub observed: Option<f64>,
     /// Samples that a pass needs, when all are good.
     pub needed: u64,
+    /// How the bounds came about.
+    #[serde(default)]
+    pub method: Option<Method>,
+    /// So many independent samples say as much as these do.
+    #[serde(default)]
+    pub effective_samples: Option<f64>,
+    /// How many times the variance is that of independent samples, as slices of time show it; 1 or more.
+    /// `null` where too few slices have samples.
+    #[serde(default)]
+    pub design_effect: Option<f64>,
     /// Does it hold?
     pub verdict: Verdict,
+}
+
+/// How bounds came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Exact binomial bounds (Clopper and Pearson) on independent samples.
+    ClopperPearson,
+    /// The same on effective samples (Korn and Graubard): misses come together in slices of time.
+    ClopperPearsonEffective,
 }
 
 /// What happened when a node died.

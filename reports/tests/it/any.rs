@@ -40,8 +40,9 @@ const TEXTS: [&str; 8] = [
     "🌩️ e\u{301}",
 ];
 /// Their words are those of an enum.
-const FIXED: [&str; 10] =
-    ["verdict", "metric", "cohort", "clock", "schema", "period", "why", "kind", "outcome", "status"];
+const FIXED: [&str; 11] = [
+    "verdict", "method", "metric", "cohort", "clock", "schema", "period", "why", "kind", "outcome", "status",
+];
 /// They have 32 bits.
 const SMALL: [&str; 8] = [
     "amplification_max",
@@ -54,8 +55,17 @@ const SMALL: [&str; 8] = [
     "touched",
 ];
 /// Figures that may be null.
-const NULLABLE: [&str; 7] =
-    ["t1_s", "detection_s", "first_rescue_s", "recovery_s", "failback_s", "amplification_mean", "observed"];
+const NULLABLE: [&str; 9] = [
+    "t1_s",
+    "detection_s",
+    "first_rescue_s",
+    "recovery_s",
+    "failback_s",
+    "amplification_mean",
+    "observed",
+    "effective_samples",
+    "design_effect",
+];
 
 /// Replaces about one value in `rarity` by an extreme of its kind.
 fn spoil(value: &mut Value, key: &str, dice: &mut Dice, rarity: u64) {

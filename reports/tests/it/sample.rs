@@ -3,7 +3,7 @@
 
 use squall_report::{
     Advice, Answers, Around, AttemptEnds, Calibration, Check, CheckKind, Client, Clients, Clock, Cohort,
-    Counter, Counts, Curve, Failover, Fault, Invariant, Lag, Latency, Metric, Node, NodeState, Peak,
+    Counter, Counts, Curve, Failover, Fault, Invariant, Lag, Latency, Method, Metric, Node, NodeState, Peak,
     Percentiles, Period, PeriodLatency, Phase, Point, Report, SCHEMA, ScenarioInfo, Skipped, Slice, Slo,
     Verdict, WhyWorst, WorstAttempt, WorstRequest,
 };
@@ -138,6 +138,7 @@ pub(crate) fn inconclusive() -> Report {
     for slo in &mut report.slos {
         slo.verdict = Verdict::Inconclusive;
         (slo.samples, slo.good, slo.lower, slo.upper) = (24, 24, 0.8827, 1.0);
+        (slo.method, slo.effective_samples) = (Some(Method::ClopperPearson), Some(24.0));
     }
     (report.slos[2].samples, report.slos[2].good, report.slos[2].observed) = (0, 0, None);
     (report.slos[2].lower, report.slos[2].upper) = (0.0, 1.0);
@@ -175,8 +176,9 @@ pub(crate) fn long() -> Report {
     }
     let states = |node: u32| {
         let deaths = (0..200).map(move |death| 30_000.0 + f64::from(node) * 11.0 + 140.0 * f64::from(death));
-        deaths
-            .flat_map(|at| [(at, "down"), (at + 40.0, "up")])
+        let changes = deaths.flat_map(|at| [(at, "down"), (at + 40.0, "up")]);
+        std::iter::once((0.0, "up"))
+            .chain(changes)
             .map(|(at_s, state)| NodeState { at_s, state: state.into() })
     };
     let node = |index: u32| Node {
@@ -400,6 +402,9 @@ fn slos() -> Vec<Slo> {
             upper: 1.0,
             observed: Some(187.4),
             needed: 59,
+            method: Some(Method::ClopperPearson),
+            effective_samples: Some(833.0),
+            design_effect: Some(1.0),
             verdict: Verdict::Pass,
         },
         Slo {
@@ -413,6 +418,9 @@ fn slos() -> Vec<Slo> {
             upper: 1.0,
             observed: Some(1.0),
             needed: 299,
+            method: Some(Method::ClopperPearson),
+            effective_samples: Some(833.0),
+            design_effect: Some(1.0),
             verdict: Verdict::Pass,
         },
         Slo {
@@ -426,6 +434,9 @@ fn slos() -> Vec<Slo> {
             upper: 0.989_52,
             observed: Some(439.0 / 448.0),
             needed: 59,
+            method: Some(Method::ClopperPearsonEffective),
+            effective_samples: Some(297.4),
+            design_effect: Some(1.48),
             verdict: Verdict::Pass,
         },
     ]

@@ -156,7 +156,7 @@ fn failed(scene: &Scene<'_, '_>, plan: &Slo) -> Told {
     let Objective::Latency { metric, bound, .. } = plan.objective else {
         return success(scene, &Misses::of(view, plan, |_| false));
     };
-    let late = |request: &RequestFact| slo::sample(request, metric).is_some_and(|latency| latency > bound);
+    let late = |request: &RequestFact| slo::measured(request, metric).is_some_and(|latency| latency > bound);
     let misses = Misses::of(view, plan, late);
     let (failed, slow) = (misses.failed.len() as u64, misses.slow.len() as u64);
     // Gaps are in no ledger: of their misses requests say nothing.
