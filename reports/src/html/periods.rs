@@ -42,7 +42,11 @@ pub(super) fn table_of(report: &Report) -> Markup {
         ]
     };
     let rows: Vec<_> = report.periods.iter().filter(|period| period.requests > 0).map(row).collect();
-    table("Before, during and after the faults; failed requests are the largest samples", &HEAD, &rows)
+    table(
+        "Before, during and after the faults, beside it times what it was before; failed requests are the largest samples",
+        &HEAD,
+        &rows,
+    )
 }
 
 fn at(period: &Period, metric: Metric, of: fn(&Percentiles) -> Option<f64>) -> Option<f64> {

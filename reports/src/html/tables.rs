@@ -89,6 +89,8 @@ fn a_death(death: &Failover) -> Markup {
     // Without reasons, no column for them.
     let why = death.checks.iter().any(|check| check.reason.is_some());
     let head = if why { &HEAD[..] } else { &HEAD[..HEAD.len() - 1] };
+    // Each table is a region of its own, which screen readers list by name.
+    let caption = format!("Bounds on failover of {}, dead at {}", death.node, format::run_time(death.t0_s));
     let mean = format::maybe(death.amplification_mean, |mean| format!("{mean:.2}"));
     html! {
         h3 {
@@ -110,7 +112,7 @@ fn a_death(death: &Failover) -> Markup {
             div { dt { "Attempts a request" } dd { (mean) ", at most " (format::count(u64::from(death.amplification_max))) } }
         }
         @if rows.is_empty() { p.empty { "The scenario sets no bound on failover." } }
-        @else { (table("Bounds on failover", head, &rows)) }
+        @else { (table(&caption, head, &rows)) }
     }
 }
 

@@ -21,7 +21,6 @@ pub enum WhyWorst {
 
 /// A request, by its row of `requests.jsonl`, with its attempts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[expect(clippy::struct_excessive_bools, reason = "a row of a ledger: each is a column of its own")]
 pub struct WorstRequest {
     /// Its id in the ledgers.
     pub id: u64,
