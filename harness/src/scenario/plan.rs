@@ -11,6 +11,7 @@ use http::HeaderName;
 use serde::{Serialize, Serializer};
 use squall_report::Metric;
 
+use super::Lines;
 pub use crate::api::Api;
 use crate::clock::Nanos;
 use crate::name::NodeName;
@@ -49,6 +50,9 @@ pub struct Plan {
     pub slos: Vec<Slo>,
     /// The bounds on failover, where the scenario has any.
     pub failover: Option<FailoverBounds>,
+    /// Where the objectives and bounds are in the scenario's file.
+    #[serde(skip)]
+    pub lines: Lines,
 }
 
 impl Plan {

@@ -406,6 +406,7 @@ fn slos() -> Vec<Slo> {
             effective_samples: Some(833.0),
             design_effect: Some(1.0),
             verdict: Verdict::Pass,
+            line: Some(44),
         },
         Slo {
             name: "availability".into(),
@@ -422,6 +423,7 @@ fn slos() -> Vec<Slo> {
             effective_samples: Some(833.0),
             design_effect: Some(1.0),
             verdict: Verdict::Pass,
+            line: Some(48),
         },
         Slo {
             name: "availability in the storm".into(),
@@ -438,6 +440,7 @@ fn slos() -> Vec<Slo> {
             effective_samples: Some(297.4),
             design_effect: Some(1.48),
             verdict: Verdict::Pass,
+            line: Some(52),
         },
     ]
 }
@@ -449,6 +452,14 @@ fn check(name: &str, bound: &str, observed: &str, verdict: Verdict, reason: &str
         observed: observed.into(),
         verdict,
         reason: (!reason.is_empty()).then(|| reason.into()),
+        line: Some(match name {
+            "detection" => 57,
+            "recovery" => 58,
+            "lost" => 59,
+            "silently_truncated" => 60,
+            "duplicated" => 61,
+            _ => 62,
+        }),
     }
 }
 
