@@ -4,7 +4,9 @@
 //! renderer takes it and a `Write`, and decides nothing.
 
 mod annotations;
+mod capacity;
 mod chart;
+mod comparison;
 mod files;
 mod format;
 mod html;
@@ -16,7 +18,9 @@ mod terminal;
 mod told;
 
 pub use annotations::{Annotation, Level, write_annotation, write_annotations};
+pub use capacity::*;
 pub use chart::{TracePicture, write_trace_svg};
+pub use comparison::*;
 pub use files::{RenderError, write_all};
 pub use html::write_html;
 pub use json::{schema, schema_text, write_json};

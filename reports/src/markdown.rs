@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use crate::{Failover, Report, Verdict, format};
+use crate::{Failover, Report, Verdict, comparison, format};
 
 /// Rows of a table and items of a list; the rest is in `report.html`.
 const MOST_ROWS: usize = 100;
@@ -49,6 +49,11 @@ fn summary(report: &Report, out: &mut Vec<u8>) -> io::Result<()> {
     failover(report, out)?;
     invariants(report, out)?;
     faults(report, out)?;
+    if let Some(control) = &report.control {
+        writeln!(out, "## What the faults changed\n\nThis run against the same one without its faults.")?;
+        comparison::rows(control, out)?;
+        writeln!(out)?;
+    }
     let told = format::sessions(report.sessions.as_ref()).into_iter().chain(format::clients(&report.clients));
     let told = format::skipped(&report.skipped).into_iter().chain(told);
     for said in told.chain(format::answers(&report.answers)) {
@@ -226,7 +231,7 @@ fn code(text: &str) -> String {
 }
 
 /// Text from outside, as text: on one line, with nothing that Markdown or HTML would read.
-fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in format::line(&format::shortened(text, MOST_LETTERS)).chars() {
         match letter {

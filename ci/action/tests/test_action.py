@@ -6,6 +6,7 @@ with versions of Jenkins' junit-10.xsd; TARGET, what the archive is for.
 
 import functools
 import http.server
+import itertools
 import json
 import os
 import re
@@ -57,6 +58,7 @@ class Releases(http.server.ThreadingHTTPServer):
 class Case(unittest.TestCase):
     def setUp(self):
         self.releases = self.served(Releases())
+        self.folders = (f"run {n}" for n in itertools.count())
         # A folder with a space: no path may fall apart on its way through the scripts.
         self.workspace = Path(tempfile.mkdtemp(prefix="work space-"))
         self.addCleanup(shutil.rmtree, self.workspace)
@@ -73,9 +75,9 @@ class Case(unittest.TestCase):
 
     def judged(self, scenario, **inputs):
         """A run whose client kept its schedule: on a machine that was too busy for it, once more."""
-        for attempt in range(3):
-            given = {"scenario": f"load tests/{scenario}.toml", "out": f"run {attempt}", **inputs}
-            job = self.act(given)
+        for _ in range(4):
+            out = next(self.folders)
+            job = self.act({"scenario": f"load tests/{scenario}.toml", "out": out, **inputs})
             report = json.loads(self.file(job, "json").read_text())
             if not report["client"]["saturated"]:
                 break

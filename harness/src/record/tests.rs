@@ -81,6 +81,7 @@ fn plan() -> Plan {
             during: vec![1],
         }],
         failover: None,
+        arms: vec![crate::scenario::plan::Arm::Storm],
         lines: Lines::default(),
     }
 }

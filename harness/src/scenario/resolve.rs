@@ -20,7 +20,7 @@ use std::time::Duration;
 use super::diagnostic::Diagnostic;
 use super::lines::Lines;
 use super::place::{Placed, Span};
-use super::plan::{Phase, Plan};
+use super::plan::{Arm, Phase, Plan};
 use super::raw::{self, DurationText, NumberOrText};
 use super::suggest::{list, nearest};
 use super::units::{self, Wrong};
@@ -52,6 +52,7 @@ pub(super) fn plan(
     let faults = resolver.faults(&raw.phase, &phases, &nodes);
     let slos = resolver.slos(&raw.slo, &phases);
     let failover = raw.failover.as_ref().map(|bounds| resolver.failover(bounds));
+    let arms = resolver.arms(raw.arms.as_ref());
     if !resolver.mistakes.is_empty() {
         return Err(resolver.mistakes);
     }
@@ -66,6 +67,7 @@ pub(super) fn plan(
         faults,
         slos,
         failover,
+        arms,
         lines,
     })
 }
@@ -264,6 +266,21 @@ impl Resolver {
             Diagnostic::new(title).at(span, problem).help("paths are relative to the scenario's file"),
         );
         full
+    }
+
+    /// Control comes first, whatever the order in which they are named: the storm may leave traces.
+    fn arms(&mut self, raw: Option<&Placed<Vec<raw::Arm>>>) -> Vec<Arm> {
+        let Some(raw) = raw else { return vec![Arm::Storm] };
+        let asked = |arm| raw.value.iter().filter(|asked| **asked == arm).count();
+        let (control, storm) = (asked(raw::Arm::Control), asked(raw::Arm::Storm));
+        if control + storm == 0 || control > 1 || storm > 1 {
+            self.mistake(
+                Diagnostic::new("`arms` names each part of the experiment once")
+                    .at(&raw.span, "expected `control`, `storm`, or both")
+                    .help("write `arms = [\"control\", \"storm\"]`"),
+            );
+        }
+        Arm::ALL.into_iter().filter(|arm| [control, storm][usize::from(*arm == Arm::Storm)] > 0).collect()
     }
 
     fn phases(&mut self, raw: &[Placed<raw::Phase>]) -> Vec<Phase> {

@@ -126,6 +126,7 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
         sessions: sessions::found(plan, facts),
         clients: clients::acted(facts),
         client,
+        control: None,
         squall: evidence.squall,
         aborted: evidence.aborted,
         started_at: evidence.started_at,

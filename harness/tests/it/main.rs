@@ -5,6 +5,7 @@ mod author;
 mod catalogue;
 mod ci;
 mod client;
+mod compare;
 mod determinism;
 mod fuzz;
 mod h2;

@@ -5,6 +5,7 @@
 //! it; the page shows the one that fits.
 
 mod canvas;
+mod capacity;
 mod curves;
 mod events;
 mod failover;
@@ -17,6 +18,7 @@ mod trace;
 use crate::Report;
 
 pub(crate) use canvas::ChartError;
+pub(crate) use capacity::capacity;
 pub(crate) use curves::{curves, periods};
 pub(crate) use ink::{Ink, classes, variables};
 pub use trace::{TracePicture, write_trace_svg};

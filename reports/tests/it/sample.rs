@@ -41,6 +41,7 @@ pub(crate) fn pass() -> Report {
         skipped: Skipped::default(),
         sessions: None,
         clients: Clients::default(),
+        control: None,
         client: Client {
             dispatch_lag_us: Lag { p50: 38.0, p99: 212.0, max: 1_840.0 },
             runtime_stall_us: Lag { p50: 1_020.0, p99: 2_310.0, max: 6_400.0 },

@@ -338,6 +338,7 @@ pub(super) fn plan() -> Plan {
             slo("first token", "p95(ttft) <= 800ms", first_token, &[0, 2]),
             slo("availability", "success >= 95%", Objective::Success { share: 0.95 }, &[1]),
         ],
+        arms: vec![crate::scenario::plan::Arm::Storm],
         failover: Some(FailoverBounds {
             detection: Some(Duration::from_secs(2)),
             recovery: Some(Duration::from_secs(5)),
