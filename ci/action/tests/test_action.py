@@ -151,7 +151,40 @@ class Verdicts(Case):
     def test_without_an_artefact(self):
         job, _ = self.judged("pass", artifact="")
         self.assertTrue(job.success, job.log)
-        self.assertEqual((job.not_run, job.skipped), ([], ["Keep the run"]))
+        self.assertEqual((job.not_run, job.skipped), ([], ["Keep the run", "Compare with the baseline"]))
+
+
+class Baselines(Case):
+    def setUp(self):
+        super().setUp()
+        self.before, _ = self.judged("pass", artifact="")
+        shutil.move(self.workspace / self.before.outputs["dir"], self.workspace / "the base")
+
+    def compared(self, scenario, **inputs):
+        job, _ = self.judged(scenario, baseline="the base", **inputs)
+        self.assertIn("the base", job.summary)
+        return job
+
+    def test_worse(self):
+        # Relaxed, so that only what is shown can fail the step.
+        job = self.compared("fail", **{"fail-on": "fail"})
+        self.assertEqual(job.outputs["comparison"], "worse")
+        self.assertFalse(job.success)
+        self.assertIn("Worse than the baseline", [a.properties["title"] for a in job.annotations])
+
+    def test_the_step_fails_as_the_comparison_says(self):
+        # Of two short runs alike, how they compare is the machine's to say.
+        job = self.compared("pass")
+        self.assertEqual(job.outputs["verdict"], "pass")
+        self.assertIn(job.outputs["comparison"], ("not worse", "worse", "undecided"))
+        self.assertEqual(job.success, job.outputs["comparison"] == "not worse", job.log)
+        self.assertEqual(len(job.annotations), 0 if job.success else 1)
+
+    def test_no_baseline_where_one_was_named(self):
+        job, _ = self.judged("pass", baseline="elsewhere", **{"fail-on": "fail"})
+        self.assertFalse(job.success, job.log)
+        self.assertEqual((job.outputs["verdict"], job.outputs["comparison"]), ("pass", "error"))
+        self.assertIn("elsewhere", job.log)
 
 
 class Failures(Case):
