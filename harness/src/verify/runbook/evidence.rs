@@ -77,7 +77,7 @@ pub(super) fn in_ledgers<'a>(requests: impl Iterator<Item = &'a RequestFact>) ->
     })
 }
 
-/// Other faults that did something on a node in a stretch: ``http-error` (fired 46 times)`.
+/// Other faults that did something on a node in a stretch, each by its name and how often it fired.
 pub(super) fn faults_on(scene: &Scene<'_, '_>, node: u16, (from, to): (Nanos, Nanos)) -> Vec<String> {
     let Some(name) = scene.view.plan.nodes.get(usize::from(node)).map(|node| node.name.to_string()) else {
         return Vec::new();

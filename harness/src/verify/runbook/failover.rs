@@ -1,5 +1,7 @@
 //! Rules on the scenario's bounds around a node's death.
 
+use std::time::Duration;
+
 use squall_report::{Advice, Check, CheckKind, Verdict};
 
 use super::evidence::{after, faults_on, gateway, in_ledgers, lost, naive, of, part, places};
@@ -198,25 +200,22 @@ fn recovery(scene: &Scene<'_, '_>, episode: &Episode) -> Told {
     let node = &episode.row.node;
     let nodes = scene.view.plan.nodes.len();
     let (from, to) = episode.window;
-    let (told, since) = match episode.row.detection_s {
-        Some(detection) => {
-            let since = from + std::time::Duration::try_from_secs_f64(detection).unwrap_or_default();
-            let late = places(
-                episode.down.node,
-                lost(scene.view, (since, to)).filter(|lost| lost.intended >= since),
-            );
-            let still = format!(
-                "`{node}` was out of the way {detection:.2} s after its death, and {} that came after that failed.",
-                text::count(late.all, "request")
-            );
-            (Told::default().means(still).meaning(elsewhere(scene, episode, &late)), since)
-        }
-        None => {
-            let still = format!(
-                "Work went on to `{node}`: while it does, its share of requests fails. Mend detection first."
-            );
-            (Told::default().means(still), from)
-        }
+    let (told, since) = if let Some(detection) = episode.row.detection_s {
+        let since = from + Duration::try_from_secs_f64(detection).unwrap_or_default();
+        let late =
+            places(episode.down.node, lost(scene.view, (since, to)).filter(|lost| lost.intended >= since));
+        let still = format!(
+            "`{node}` was out of the way {detection:.2} s after its death, and {} that came after that failed.",
+            text::count(late.all, "request")
+        );
+        (Told::default().means(still).meaning(elsewhere(scene, episode, &late)), since)
+    } else if episode.detection.sends.is_empty() {
+        (Told::default().means(format!("When work to `{node}` stopped is not known.")), from)
+    } else {
+        let still = format!(
+            "Work went on to `{node}`: while it does, its share of requests fails. Mend detection first."
+        );
+        (Told::default().means(still), from)
     };
     let told = told.looking(in_ledgers(lost(scene.view, (since, to)).filter(|lost| lost.intended >= since)));
     if nodes < 2 {

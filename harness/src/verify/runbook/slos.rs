@@ -261,7 +261,7 @@ fn success(scene: &Scene<'_, '_>, misses: &Misses<'_>) -> Told {
             of(all - faulted, all)
         )
     }));
-    let told = ends.iter().take(2).fold(told, |told, (kind, count)| advise_end(told, kind, of(*count, all)));
+    let told = ends.iter().take(2).fold(told, |told, (kind, count)| advise_end(told, kind, &of(*count, all)));
     told.looking(in_ledgers(failed.iter().copied()))
 }
 
@@ -280,7 +280,7 @@ fn kind(request: &RequestFact) -> &'static str {
     }
 }
 
-fn advise_end(told: Told, kind: &str, share: String) -> Told {
+fn advise_end(told: Told, kind: &str, share: &str) -> Told {
     match kind {
         "429" => told
             .means(format!("{share} were refused with 429: a limit on the rate was reached."))
