@@ -7,6 +7,7 @@
 mod failover;
 mod invariants;
 mod properties;
+mod runbook;
 mod verdict;
 
 use std::time::Duration;

@@ -111,7 +111,7 @@ fn any_scene() -> impl Strategy<Value = Scene> {
     (facts, moment(), scheduled, entry, 0..=3_usize, any::<bool>()).prop_map(
         |((requests, attempts, node_events), duration, scheduled, entry, nodes, aborted)| {
             let mut scene = Scene::sound();
-            scene.facts = Facts { requests, sessions: Vec::new(), attempts, node_events };
+            scene.facts = Facts { requests, sessions: Vec::new(), attempts, node_events, worst: Vec::new() };
             scene.evidence.duration = duration;
             scene.evidence.aborted = aborted.then(|| "by a test".into());
             scene.scheduled = Some(scheduled.unwrap_or_default());
