@@ -49,12 +49,12 @@ fn objective(report: &Report, slo: &Slo) -> TestCase {
     let message = format!(
         "{} during {}: observed {}; {} of {} good ({} at 95 % confidence, {} wanted)",
         slo.objective,
-        slo.during.join(", "),
+        format::during(slo),
         format::observed(slo),
         format::count(slo.good),
-        format::counted(slo.samples, "sample"),
-        format::interval(slo.lower, slo.upper),
-        format::share(slo.target),
+        format::counted(slo.samples, if slo.rate.is_some() { "block" } else { "sample" }),
+        format::bounds(slo),
+        format::target(slo),
     );
     let mut case = case("slos", &slo.name, slo.verdict, &message);
     let phases = report.phases.iter().filter(|phase| slo.during.contains(&phase.name));

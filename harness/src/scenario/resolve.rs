@@ -44,7 +44,8 @@ pub(super) fn plan(raw: &raw::Scenario, path: &Path, seed: Option<u64>) -> Resul
     let end = phases.last().map_or(Nanos::ZERO, Phase::end);
     let traffic = resolver.traffic(&raw.traffic, target.api, end);
     let faults = resolver.faults(&raw.phase, &phases, &nodes);
-    let slos = resolver.slos(&raw.slo, &phases);
+    let slos = resolver.slos(&raw.slo, &phases, &nodes);
+    let stops = resolver.stops(&raw.stop);
     let failover = raw.failover.as_ref().map(|bounds| resolver.failover(bounds));
     if !resolver.mistakes.is_empty() {
         return Err(resolver.mistakes);
@@ -59,6 +60,7 @@ pub(super) fn plan(raw: &raw::Scenario, path: &Path, seed: Option<u64>) -> Resul
         phases,
         faults,
         slos,
+        stops,
         failover,
     })
 }

@@ -61,10 +61,13 @@ fn repeat(report: &Report) -> Markup {
 
 fn contents(report: &Report) -> Markup {
     let failover = if report.failover.is_empty() { None } else { Some(("failover", "Failover")) };
+    let has_budgets = report.slos.iter().any(|slo| slo.budget.is_some());
+    let budgets = has_budgets.then_some(("budgets", "Error budgets"));
     let links = [
         Some(("timeline", "Timeline")),
         Some(("curves", "Percentiles")),
         Some(("slos", "SLOs")),
+        budgets,
         failover,
         Some(("invariants", "Invariants")),
         Some(("faults", "Faults")),

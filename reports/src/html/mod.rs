@@ -45,6 +45,7 @@ fn page(report: &Report) -> Result<Markup, ChartError> {
                     (charts::timeline(report)?)
                     (charts::curves(report)?)
                     (tables::slos(report))
+                    (tables::budgets(report))
                     (tables::failover(report))
                     (tables::invariants(report))
                     (tables::faults(report))

@@ -7,6 +7,7 @@ mod client;
 mod fleet;
 mod judged;
 mod latency;
+mod slo;
 mod terms;
 mod traffic;
 
@@ -19,6 +20,7 @@ pub use client::*;
 pub use fleet::*;
 pub use judged::*;
 pub use latency::*;
+pub use slo::*;
 pub use terms::*;
 pub use traffic::*;
 
@@ -54,6 +56,9 @@ pub struct Report {
     pub latency: Vec<Latency>,
     /// The objectives.
     pub slos: Vec<Slo>,
+    /// The guards, and which of them ended the run.
+    #[serde(default)]
+    pub stops: Vec<Stop>,
     /// One row for each time that a node died.
     pub failover: Vec<Failover>,
     /// What must hold in every run.

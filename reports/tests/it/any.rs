@@ -40,9 +40,9 @@ const TEXTS: [&str; 8] = [
     "🌩️ e\u{301}",
 ];
 /// Their words are those of an enum.
-const FIXED: [&str; 6] = ["verdict", "method", "metric", "cohort", "clock", "schema"];
+const FIXED: [&str; 8] = ["verdict", "method", "rate", "severity", "metric", "cohort", "clock", "schema"];
 /// Figures that may be null.
-const NULLABLE: [&str; 9] = [
+const NULLABLE: [&str; 12] = [
     "t1_s",
     "detection_s",
     "first_rescue_s",

@@ -55,6 +55,7 @@ pub(in crate::traffic) fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) 
         phases,
         faults: Vec::new(),
         slos: Vec::new(),
+        stops: Vec::new(),
         failover: None,
     }
 }

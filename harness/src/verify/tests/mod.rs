@@ -6,6 +6,7 @@
 
 mod failover;
 mod invariants;
+mod objectives;
 mod properties;
 mod verdict;
 
@@ -22,8 +23,8 @@ use crate::record::{
 };
 use crate::scenario::plan::{
     Access, Api, ClientPolicy, Entry, FailoverBounds, FaultPlan, Length, Lengths, Limits, Matching, NodeKind,
-    NodePlan, Objective, OnTrap, Phase, Plan, PluginRef, RouterPolicy, Schedule, Sessions, Slo, Target,
-    Think, Traffic, Turns,
+    NodePlan, Objective, OnTrap, Phase, Plan, PluginRef, RouterPolicy, Schedule, Selector, Sessions, Slo,
+    Target, Think, Traffic, Turns,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -212,6 +213,7 @@ fn request(id: u64, sent: Nanos, node: u16) -> RequestFact {
         usage_tokens: None,
         counted_tokens: None,
         right: None,
+        model: None,
         clean_end: true,
     }
 }
@@ -267,7 +269,15 @@ fn evidence() -> Evidence {
 }
 
 fn slo(name: &str, text: &str, objective: Objective, during: &[usize]) -> Slo {
-    Slo { name: name.into(), text: text.into(), objective, during: during.to_vec() }
+    Slo {
+        name: name.into(),
+        text: text.into(),
+        objective,
+        during: during.to_vec(),
+        only: Selector::default(),
+        window: None,
+        budget: None,
+    }
 }
 
 pub(super) fn plan() -> Plan {
@@ -336,6 +346,7 @@ pub(super) fn plan() -> Plan {
             slo("first token", "p95(ttft) <= 800ms", first_token, &[0, 2]),
             slo("availability", "success >= 95%", Objective::Success { share: 0.95 }, &[1]),
         ],
+        stops: Vec::new(),
         failover: Some(FailoverBounds {
             detection: Some(Duration::from_secs(2)),
             recovery: Some(Duration::from_secs(5)),
