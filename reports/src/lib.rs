@@ -3,6 +3,7 @@
 //! Everything that is shown comes from one `Report` value. It is computed once, by the harness; a
 //! renderer takes it and a `Write`, and decides nothing.
 
+mod annotations;
 mod chart;
 mod files;
 mod format;
@@ -12,12 +13,14 @@ mod junit;
 mod markdown;
 mod model;
 mod terminal;
+mod told;
 
+pub use annotations::{Annotation, Level, write_annotation, write_annotations};
 pub use chart::{TracePicture, write_trace_svg};
 pub use files::{RenderError, write_all};
 pub use html::write_html;
 pub use json::{schema, schema_text, write_json};
 pub use junit::write_junit;
-pub use markdown::write_markdown;
+pub use markdown::{write_markdown, write_markdown_within};
 pub use model::*;
 pub use terminal::write_terminal;

@@ -14,15 +14,29 @@ const MOST_LETTERS: usize = 500;
 /// Bytes; some are left for what a workflow adds.
 const MOST_BYTES: usize = 1_000_000;
 
+/// What a text ends with that was cut.
+const REST: &str = "\nThe rest is in `report.html`.\n";
+
 /// Writes the report as GitHub-flavoured Markdown.
 pub fn write_markdown(report: &Report, out: &mut (impl Write + ?Sized)) -> io::Result<()> {
+    write_markdown_within(report, MOST_BYTES, out)
+}
+
+/// The same in at most `most` bytes; nothing where these hold not a line of it.
+pub fn write_markdown_within(
+    report: &Report,
+    most: usize,
+    out: &mut (impl Write + ?Sized),
+) -> io::Result<()> {
     let mut text = Vec::new();
     summary(report, &mut text)?;
-    if text.len() > MOST_BYTES {
-        text.truncate(MOST_BYTES);
+    if text.len() > most {
+        text.truncate(most.saturating_sub(REST.len()));
         // Up to the last whole line, which is also whole UTF-8.
         text.truncate(text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
-        writeln!(text, "\nThe rest is in `report.html`.")?;
+        if !text.is_empty() {
+            text.extend_from_slice(REST.as_bytes());
+        }
     }
     out.write_all(&text)?;
     out.flush()

@@ -4,6 +4,7 @@ mod calibrate;
 mod check;
 mod completions;
 mod exit;
+mod github;
 mod limits;
 mod load;
 mod plugin;

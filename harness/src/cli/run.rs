@@ -12,6 +12,7 @@ use squall::scenario::{self, plan::Plan};
 use squall_report::{Report, Verdict};
 
 use super::exit::Exit;
+use super::github;
 use super::limits;
 use super::progress::Progress;
 
@@ -30,7 +31,8 @@ const INTERRUPTED: i32 = 130;
 #[command(after_help = "Examples:
   squall run scenarios/quickstart.toml
   squall run scenario.toml --out runs/today --seed 8
-  squall run scenario.toml --json | jq .verdict")]
+  squall run scenario.toml --json | jq .verdict
+  squall run scenario.toml --ci github")]
 pub(crate) struct Args {
     /// The scenario's file
     scenario: PathBuf,
@@ -46,9 +48,27 @@ pub(crate) struct Args {
     /// Show no progress
     #[arg(long, short)]
     quiet: bool,
+    /// Tell a CI server as well: annotations on the scenario's lines, a step summary, outputs
+    #[arg(long, value_name = "SERVICE", conflicts_with = "json")]
+    ci: Option<Ci>,
+}
+
+/// A CI server that is told of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Ci {
+    /// GitHub Actions
+    Github,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let result = load_and_run(args);
+    if let (Some(Ci::Github), Err(error)) = (args.ci, &result) {
+        github::error(&args.scenario, error, &super::chain(error))?;
+    }
+    result
+}
+
+fn load_and_run(args: &Args) -> anyhow::Result<Exit> {
     let plan = scenario::load(&args.scenario, args.seed)?;
     let carry = Carry {
         stem: &args.scenario.file_stem().unwrap_or_default().to_string_lossy(),
@@ -56,6 +76,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
         command: command(args, &plan),
         json: args.json,
         quiet: args.quiet,
+        ci: args.ci,
     };
     carry_out(plan, carry)
 }
@@ -72,6 +93,8 @@ pub(crate) struct Carry<'a> {
     pub(crate) json: bool,
     /// No progress.
     pub(crate) quiet: bool,
+    /// The CI server that is told as well.
+    pub(crate) ci: Option<Ci>,
 }
 
 /// Carries out a plan with a terminal before it: progress, signals, the result.
@@ -89,6 +112,7 @@ pub(crate) fn carry_out(plan: Plan, carry: Carry<'_>) -> anyhow::Result<Exit> {
     end_on_signal(&abort)?;
     let mut progress = Progress::new(carry.quiet);
     progress.begin(&plan, &options.dir);
+    let scenario = plan.path.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result =
         runtime.block_on(squall::run::run(plan, &options, &abort, |snapshot| progress.show(snapshot)));
@@ -96,9 +120,20 @@ pub(crate) fn carry_out(plan: Plan, carry: Carry<'_>) -> anyhow::Result<Exit> {
     // What hangs on purpose (a fault's silent socket) must not hold the end up.
     runtime.shutdown_background();
     match result {
-        Ok(report) => show(&report, &options.dir, carry.json),
+        Ok(report) => {
+            let quiet = carry.ci.map(|Ci::Github| github::Quiet::new());
+            let exit = show(&report, &options.dir, carry.json)?;
+            drop(quiet);
+            if let Some(Ci::Github) = carry.ci {
+                github::report(&report, &options.dir)?;
+            }
+            Ok(exit)
+        }
         Err(error) if error.is_late() => {
             writeln!(anstream::stderr(), "error: {error}\nThe run happened, but can't be judged.")?;
+            if let Some(Ci::Github) = carry.ci {
+                github::unjudged(&scenario, &error.to_string())?;
+            }
             Ok(Exit::Inconclusive)
         }
         Err(error) => Err(without_bare_folder(error, &options.dir)),

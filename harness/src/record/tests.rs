@@ -14,6 +14,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::fault::NodeState;
 use crate::name::{AttemptId, RequestId};
+use crate::scenario::Lines;
 use crate::scenario::plan::{
     Access, Api, ClientPolicy, Entry, Length, Lengths, Limits, NodeKind, NodePlan, Objective, Phase, Plan,
     Schedule, Selector, Slo, Target, Traffic,
@@ -84,6 +85,7 @@ pub(super) fn plan() -> Plan {
         }],
         stops: Vec::new(),
         failover: None,
+        lines: Lines::default(),
     }
 }
 

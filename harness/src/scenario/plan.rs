@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Lines;
 pub use crate::api::Api;
 use crate::clock::Nanos;
 use crate::name::NodeName;
@@ -52,6 +53,9 @@ pub struct Plan {
     pub stops: Vec<Stop>,
     /// The bounds on failover, where the scenario has any.
     pub failover: Option<FailoverBounds>,
+    /// Where the objectives and bounds are in the scenario's file.
+    #[serde(skip)]
+    pub lines: Lines,
 }
 
 impl Plan {

@@ -643,10 +643,10 @@ pub(super) struct Failover {
     pub(super) lost: Option<Placed<NumberOrText>>,
     /// Requests that may be cut short without being told so.
     #[schemars(example = 0)]
-    pub(super) silently_truncated: Option<u64>,
+    pub(super) silently_truncated: Option<Placed<u64>>,
     /// Requests that may hold a part of their answer twice.
     #[schemars(example = 0)]
-    pub(super) duplicated: Option<u64>,
+    pub(super) duplicated: Option<Placed<u64>>,
     /// Mean attempts a request, 1 or more.
     #[schemars(example = 1.5)]
     pub(super) amplification: Option<Placed<f64>>,

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::diagnostic::Diagnostic;
+use super::lines::Lines;
 use super::place::{Placed, Span};
 use super::plan::{Phase, Plan};
 use super::raw::{self, DurationText, NumberOrText};
@@ -32,7 +33,12 @@ const LONGEST: Duration = Duration::from_hours(366 * 24);
 const STAND_IN: Duration = Duration::from_hours(24);
 
 /// The plan of `raw`, or every mistake in it.
-pub(super) fn plan(raw: &raw::Scenario, path: &Path, seed: Option<u64>) -> Result<Plan, Vec<Diagnostic>> {
+pub(super) fn plan(
+    raw: &raw::Scenario,
+    path: &Path,
+    seed: Option<u64>,
+    lines: Lines,
+) -> Result<Plan, Vec<Diagnostic>> {
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     let mut resolver = Resolver { folder, mistakes: Vec::new() };
     resolver.version(raw);
@@ -62,6 +68,7 @@ pub(super) fn plan(raw: &raw::Scenario, path: &Path, seed: Option<u64>) -> Resul
         slos,
         stops,
         failover,
+        lines,
     })
 }
 

@@ -3,6 +3,7 @@
 mod apis;
 mod author;
 mod catalogue;
+mod ci;
 mod client;
 mod determinism;
 mod fuzz;

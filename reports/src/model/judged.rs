@@ -63,6 +63,9 @@ pub struct Slo {
     pub budget: Option<Budget>,
     /// Does it hold?
     pub verdict: Verdict,
+    /// Its line in the scenario's file, from 1; `null` where it is in none.
+    #[serde(default)]
+    pub line: Option<u64>,
 }
 
 /// What happened when a node died.
@@ -113,6 +116,9 @@ pub struct Check {
     pub verdict: Verdict,
     /// Why, when it does not pass.
     pub reason: Option<String>,
+    /// Its line in the scenario's file, from 1; `null` where it is in none.
+    #[serde(default)]
+    pub line: Option<u64>,
 }
 
 /// What must hold in every run.

@@ -360,6 +360,7 @@ fn slos() -> Vec<Slo> {
             window: None,
             budget: None,
             verdict: Verdict::Pass,
+            line: Some(44),
         },
         Slo {
             name: "availability".into(),
@@ -383,6 +384,7 @@ fn slos() -> Vec<Slo> {
             window: None,
             budget: None,
             verdict: Verdict::Pass,
+            line: Some(48),
         },
         Slo {
             name: "availability in the storm".into(),
@@ -406,6 +408,7 @@ fn slos() -> Vec<Slo> {
             window: None,
             budget: Some(budget()),
             verdict: Verdict::Pass,
+            line: Some(52),
         },
     ]
 }
@@ -456,6 +459,14 @@ fn check(name: &str, bound: &str, observed: &str, verdict: Verdict, reason: &str
         observed: observed.into(),
         verdict,
         reason: (!reason.is_empty()).then(|| reason.into()),
+        line: Some(match name {
+            "detection" => 57,
+            "recovery" => 58,
+            "lost" => 59,
+            "silently_truncated" => 60,
+            "duplicated" => 61,
+            _ => 62,
+        }),
     }
 }
 

@@ -199,6 +199,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
             command: command_line(std::env::args()),
             json: args.json,
             quiet: args.quiet,
+            ci: None,
         },
     )
 }

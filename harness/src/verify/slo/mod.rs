@@ -118,6 +118,7 @@ fn judge_one(view: &View<'_>, slo: &Slo, gaps: Option<&Gaps>) -> Judged {
         window,
         budget: budget::of(view, slo),
         verdict,
+        line: view.plan.lines.objective(&slo.name),
     };
     let reason = (verdict != Verdict::Pass).then(|| reason::of(view, slo, &row));
     Judged { slo: row, reason }

@@ -21,6 +21,7 @@ use crate::name::{AttemptId, RequestId};
 use crate::record::{
     AttemptEnd, AttemptFact, Content, Facts, NodeEvent, Recorded, RequestFact, SessionEnd, SessionFact,
 };
+use crate::scenario::Lines;
 use crate::scenario::plan::{
     Access, Api, ClientPolicy, Entry, FailoverBounds, FaultPlan, Length, Lengths, Limits, Matching, NodeKind,
     NodePlan, Objective, OnTrap, Phase, Plan, PluginRef, RouterPolicy, Schedule, Selector, Sessions, Slo,
@@ -356,5 +357,6 @@ pub(super) fn plan() -> Plan {
             duplicated: Some(0),
             amplification: Some(1.5),
         }),
+        lines: Lines::default(),
     }
 }
