@@ -7,13 +7,14 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderName;
+use serde::{Serialize, Serializer};
+
 use super::Lines;
 pub use crate::api::Api;
 use crate::clock::Nanos;
 use crate::name::NodeName;
 use crate::traffic::trace;
-use http::HeaderName;
-use serde::{Serialize, Serializer};
 
 mod schedule;
 mod slo;

@@ -52,6 +52,9 @@ const NULLABLE: [&str; 12] = [
     "observed",
     "effective_samples",
     "design_effect",
+    "spent",
+    "after_s",
+    "exhausted_after_s",
 ];
 
 /// Replaces about one value in `rarity` by an extreme of its kind.
