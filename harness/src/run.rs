@@ -295,6 +295,9 @@ impl World {
             if recording.has_failed() {
                 abort.now("the run could not be recorded");
             }
+            if let Some(breach) = recording.breach() {
+                abort.now(breach.why(&self.plan));
+            }
             let now = self.clock.now();
             observe(&Snapshot {
                 plan: &self.plan,

@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use crate::{
-    Answers, Calibration, Client, Clients, Counts, Method, Outcome, Peak, Report, Sessions, Skipped, Slo,
-    Verdict,
+    Alert, Answers, Calibration, Client, Clients, Counts, Method, Outcome, Peak, Report, Sessions, Severity,
+    Skipped, Slo, Verdict,
 };
 
 /// What stands for a figure that there is none of.
@@ -217,9 +217,12 @@ pub(crate) fn success(counts: &Counts) -> String {
     share_of(counts.ok, counts.ok.saturating_add(failed(counts) - counts.aborted))
 }
 
-/// What was observed of an objective: a latency in ms where it is on one, a share of good samples
-/// otherwise.
+/// What was observed of an objective: a latency in ms where it is on one, a rate where it is on one, a
+/// share otherwise.
 pub(crate) fn observed(slo: &Slo) -> String {
+    if slo.rate.is_some() {
+        return maybe(slo.observed, a_second);
+    }
     match (slo.objective.contains('('), slo.observed) {
         (true, Some(ms)) => latency(ms),
         // With failures as the largest samples, this percentile is a failure.
@@ -227,6 +230,49 @@ pub(crate) fn observed(slo: &Slo) -> String {
         (false, Some(fraction)) => share(fraction),
         (_, None) => NONE.into(),
     }
+}
+
+/// `31.4/s`.
+fn a_second(rate: f64) -> String {
+    if rate.abs() >= UNREADABLE { format!("{rate:.1e}/s") } else { format!("{rate:.1}/s") }
+}
+
+/// What an objective claims of its samples, as its bounds have it.
+pub(crate) fn target(slo: &Slo) -> String {
+    if slo.rate.is_some() { a_second(slo.target) } else { share(slo.target) }
+}
+
+/// What the truth of an objective lies between.
+pub(crate) fn bounds(slo: &Slo) -> String {
+    match slo.rate {
+        // Too few blocks to know anything.
+        Some(_) if slo.samples < slo.needed || !slo.upper.is_finite() || !slo.lower.is_finite() => {
+            NONE.into()
+        }
+        Some(_) if slo.upper.abs() >= UNREADABLE => format!("{:.1e}–{:.1e}/s", slo.lower, slo.upper),
+        Some(_) => {
+            format!("{:.1}–{:.1}/s", (slo.lower * 10.0).floor() / 10.0, (slo.upper * 10.0).ceil() / 10.0)
+        }
+        None => interval(slo.lower, slo.upper),
+    }
+}
+
+/// The phases that an objective counts, and what else it says of which requests and times.
+pub(crate) fn during(slo: &Slo) -> String {
+    let more = [
+        slo.node.as_ref().map(|node| format!("node {node}")),
+        slo.cohort.map(|cohort| format!("cohort {}", cohort.as_str())),
+        slo.model.as_ref().map(|model| format!("model {model}")),
+        slo.window.as_ref().map(|window| {
+            format!(
+                "worst of {} of {}: {}",
+                counted(window.windows, "window"),
+                seconds(window.length_s),
+                span(window.from_s, window.to_s)
+            )
+        }),
+    ];
+    [Some(slo.during.join(", "))].into_iter().chain(more).flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// How an objective's bounds came about, in a few words.
@@ -238,7 +284,83 @@ pub(crate) fn method(slo: &Slo) -> String {
             count(effective.round() as u64)
         ),
         (Some(Method::ClopperPearson | Method::ClopperPearsonEffective), ..) => "Clopper-Pearson".into(),
+        (Some(Method::BatchMeans), ..) => {
+            format!("Student's t over {} of {}", counted(slo.samples, "block"), maybe(slo.block_s, seconds))
+        }
     }
+}
+
+/// `14.4`: a burn rate.
+pub(crate) fn times(rate: f64) -> String {
+    match rate {
+        rate if !rate.is_finite() || rate.abs() >= UNREADABLE => format!("{rate:.1e}"),
+        rate if rate.abs() < 0.05 && rate.abs() > 0.0 => "<0.1".into(),
+        rate if rate.abs() < 100.0 => format!("{}", (rate * 10.0).round() / 10.0),
+        rate => count(rate.round() as u64),
+    }
+}
+
+/// A long time, in its two largest units: `28 d`, `5 h 36 min`, `4 min 40 s`.
+pub(crate) fn long(time_s: f64) -> String {
+    const UNITS: [(f64, &str); 4] = [(86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s")];
+    if !time_s.is_finite() || time_s.abs() >= UNREADABLE {
+        return format!("{time_s:.1e} s");
+    }
+    let Some(place) = UNITS.iter().position(|(unit, _)| time_s.round() >= *unit) else {
+        return seconds(time_s);
+    };
+    let (unit, name) = UNITS[place];
+    let Some((next, next_name)) = UNITS.get(place + 1) else { return format!("{time_s:.0} s") };
+    let rounded = (time_s / next).round() * next;
+    let (whole, rest) = ((rounded / unit).floor(), (rounded % unit / next).round());
+    if rest > 0.0 { format!("{whole:.0} {name} {rest:.0} {next_name}") } else { format!("{whole:.0} {name}") }
+}
+
+/// When an alert is raised.
+pub(crate) fn raised(alert: &Alert) -> String {
+    match alert.after_s {
+        None => "never".into(),
+        Some(after) if alert.within => long(after),
+        Some(after) => format!("{}, longer than this", long(after)),
+    }
+}
+
+/// What the storm spent of an objective's error budget, in a sentence.
+pub(crate) fn outage(slo: &Slo) -> Option<String> {
+    let budget = slo.budget.as_ref()?;
+    let storm = budget.storm.as_ref()?;
+    Some(format!(
+        "{}: this outage, at this length ({}), spends {} of the {} budget of {} (burn rate {})",
+        slo.name,
+        long(storm.length_s),
+        share(storm.spent?),
+        long(budget.window_s),
+        share(budget.target),
+        times(storm.burn_rate?)
+    ))
+}
+
+/// What was done to an objective's error budget, a sentence each.
+pub(crate) fn budget(slo: &Slo) -> Vec<String> {
+    let Some(budget) = &slo.budget else { return Vec::new() };
+    let gone = budget.exhausted_after_s.map(|after| {
+        let alert = budget.alerts.iter().filter(|alert| alert.severity == Severity::Page);
+        let first =
+            alert.filter_map(|alert| Some((alert.after_s?, alert))).min_by(|a, b| a.0.total_cmp(&b.0));
+        let paged = match first {
+            None => "no alert would page".to_owned(),
+            Some((after, alert)) => format!(
+                "the alert on {} over {} and {} would page after {}{}",
+                times(alert.burn_rate),
+                long(alert.long_s),
+                long(alert.short_s),
+                long(after),
+                if alert.within { "" } else { ", if it lasted so long" }
+            ),
+        };
+        format!("At this rate the whole budget is gone in {}; {paged}", long(after))
+    });
+    outage(slo).into_iter().chain(gone).collect()
 }
 
 /// A verdict as a mark and a word: no colour is needed to tell them apart.

@@ -46,6 +46,7 @@ fn summary(report: &Report, out: &mut Vec<u8>) -> io::Result<()> {
     verdict(report, out)?;
     phases(report, out)?;
     slos(report, out)?;
+    budgets(report, out)?;
     failover(report, out)?;
     invariants(report, out)?;
     faults(report, out)?;
@@ -110,14 +111,19 @@ fn slos(report: &Report, out: &mut Vec<u8>) -> io::Result<()> {
             badge(slo.verdict),
             text(&slo.name),
             code(&slo.objective),
-            text(&slo.during.join(", ")),
+            text(&format::during(slo)),
             format::observed(slo),
             format::count(slo.samples),
-            format!("{} (wanted {})", format::interval(slo.lower, slo.upper), format::share(slo.target)),
+            format!("{} (wanted {})", format::bounds(slo), format::target(slo)),
         ]
     });
     let head = ["Verdict", "SLO", "Objective", "During", "Observed", "Samples", "Good, 95% interval"];
     table(out, "SLOs", &head, rows)
+}
+
+fn budgets(report: &Report, out: &mut Vec<u8>) -> io::Result<()> {
+    let said = report.slos.iter().filter_map(format::outage).take(MOST_ROWS);
+    said.into_iter().try_for_each(|said| writeln!(out, "{}.\n", text(&said)))
 }
 
 fn failover(report: &Report, out: &mut Vec<u8>) -> io::Result<()> {

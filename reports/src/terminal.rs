@@ -48,6 +48,7 @@ pub fn write_terminal(
     verdict(report, out, width)?;
     phases(report, out, width)?;
     slos(report, out, width)?;
+    budgets(report, out, width)?;
     failovers(report, out, width)?;
     invariants(report, out, width)?;
     faults(report, out, width)?;
@@ -142,7 +143,7 @@ fn slos(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::Res
         ("interval", Align::Figure),
     ]);
     for slo in &report.slos {
-        let during = slo.during.join(", ");
+        let during = format::during(slo);
         let (name, objective) = if slo.name == slo.objective {
             (format!("{} ({during})", slo.name.replace(' ', table::TIE)), String::new())
         } else if wide {
@@ -157,11 +158,17 @@ fn slos(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::Res
             objective,
             format::observed(slo),
             samples(slo),
-            format::interval(slo.lower, slo.upper),
+            format::bounds(slo),
         ]);
     }
     section(out, "SLOs", NOTE, &table, width)?;
     methods(report, out, width)
+}
+
+/// What the storm did to error budgets.
+fn budgets(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::Result<()> {
+    let said: Vec<String> = report.slos.iter().flat_map(format::budget).collect();
+    said_under(out, "Error budgets", "constant traffic assumed", &said, width)
 }
 
 /// How the bounds on an objective came about, where not as on all others.
@@ -178,10 +185,10 @@ fn slo_sentence(slo: &Slo) -> (Verdict, String) {
     let named = if slo.name == slo.objective { objective } else { format!("{}: {objective}", slo.name) };
     let text = format!(
         "{named} ({}): observed {}, {} samples, {} good",
-        slo.during.join(", "),
+        format::during(slo),
         format::observed(slo),
         samples(slo),
-        format::interval(slo.lower, slo.upper)
+        format::bounds(slo)
     );
     (slo.verdict, text)
 }
@@ -332,10 +339,22 @@ fn told(fault: &Fault) -> String {
 
 /// Sentences under a heading, where there are any.
 fn said(out: &mut (impl Write + ?Sized), heading: &str, said: &[String], width: u16) -> io::Result<()> {
+    said_under(out, heading, "", said, width)
+}
+
+fn said_under(
+    out: &mut (impl Write + ?Sized),
+    heading: &str,
+    note: &str,
+    said: &[String],
+    width: u16,
+) -> io::Result<()> {
     if said.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n{}", bold(heading))?;
+    let dim = Style::new().dimmed();
+    let gap = if note.is_empty() { "" } else { "  " };
+    writeln!(out, "\n{}{gap}{dim}{note}{dim:#}", bold(heading))?;
     said.iter().try_for_each(|text| wrapped(out, text, "  ", width))
 }
 

@@ -7,12 +7,12 @@ pub(crate) fn objective(slo: &Slo) -> String {
     format!(
         "{} during {}: observed {}; {} of {} good ({} at 95 % confidence, {} wanted)",
         slo.objective,
-        slo.during.join(", "),
+        format::during(slo),
         format::observed(slo),
         format::count(slo.good),
-        format::counted(slo.samples, "sample"),
-        format::interval(slo.lower, slo.upper),
-        format::share(slo.target),
+        format::counted(slo.samples, if slo.rate.is_some() { "block" } else { "sample" }),
+        format::bounds(slo),
+        format::target(slo),
     )
 }
 

@@ -12,11 +12,10 @@ use serde::Serialize;
 use squall::clock::Nanos;
 use squall::fault;
 use squall::scenario::plan::{
-    Entry, FailoverBounds, FaultPlan, Key, NodeKind, NodePlan, Objective, Phase, Plan, Slo,
+    Counted, Entry, FailoverBounds, FaultPlan, Key, NodeKind, NodePlan, Objective, Phase, Plan, Slo, Stop,
 };
 use squall::scenario::{self, ScenarioError};
 use squall::traffic::{self, Basis, Survey};
-use squall_report::Metric;
 
 use super::exit::Exit;
 use super::limits;
@@ -173,7 +172,7 @@ impl<'a> Checked<'a> {
             name: &slo.name,
             objective: &slo.text,
             during: slo.during.iter().map(|&phase| plan.phases[phase].name.as_str()).collect(),
-            samples_needed: scenario::samples_for_a_pass(slo.objective.share()),
+            samples_needed: slo.objective.share().and_then(scenario::samples_for_a_pass),
             requests_expected: exact.then(|| during(slo)),
             requests_about: about.then(|| during(slo)),
             requests_at_most: at_most.then(|| during(slo)),
@@ -196,7 +195,7 @@ impl<'a> Checked<'a> {
         let mut warnings = Vec::new();
         for (slo, evidence) in self.plan.slos.iter().zip(&self.objectives) {
             // A request has many gaps: how many requests there are says little about them.
-            let by_request = !matches!(slo.objective, Objective::Latency { metric: Metric::Itl, .. });
+            let by_request = !slo.objective.is_on_gaps();
             let most = evidence.requests_expected.or(evidence.requests_about).or(evidence.requests_at_most);
             if let (Some(needed), Some(expected)) = (evidence.samples_needed, most)
                 && expected < needed
@@ -211,6 +210,9 @@ impl<'a> Checked<'a> {
                     evidence.shown()
                 ));
             }
+        }
+        for (slo, evidence) in self.plan.slos.iter().zip(&self.objectives) {
+            warnings.extend(self.rate_warning(slo, evidence));
         }
         // As the run itself will do.
         let _ = limits::raise_open_files();
@@ -228,6 +230,22 @@ impl<'a> Checked<'a> {
             );
         }
         warnings
+    }
+
+    /// A rate of requests that the load does not even ask for.
+    fn rate_warning(&self, slo: &Slo, evidence: &Evidence<'_>) -> Option<String> {
+        let Objective::Rate { of: Counted::Requests | Counted::GoodRequests, least } = slo.objective else {
+            return None;
+        };
+        let most = evidence.requests_expected.or(evidence.requests_about).or(evidence.requests_at_most)?;
+        let length: Duration = slo.during.iter().map(|&phase| self.plan.phases[phase].duration).sum();
+        let asked = most as f64 / length.as_secs_f64();
+        (asked < least).then(|| {
+            format!(
+                "`{}` can't pass: {} is more than the {asked:.1} requests a second that are expected in its phases",
+                slo.name, slo.text
+            )
+        })
     }
 
     /// The plan for people, with styles.
@@ -248,6 +266,10 @@ impl<'a> Checked<'a> {
         if !plan.slos.is_empty() {
             section(&mut text, "Objectives", &self.objectives());
             let _ = writeln!(text, "  {METHOD}");
+        }
+        if !plan.stops.is_empty() {
+            let guards: Vec<_> = plan.stops.iter().map(stop).collect();
+            section(&mut text, "The run is ended by", &rows(&guards));
         }
         if let Some(bounds) = &plan.failover {
             section(&mut text, "Failover", &rows(&failover(bounds)));
@@ -299,20 +321,38 @@ impl<'a> Checked<'a> {
         table.set_header(["name", "claim", "during", "needs", "expects"]);
         for (slo, evidence) in self.plan.slos.iter().zip(&self.objectives) {
             let expected = match slo.objective {
-                Objective::Latency { metric: Metric::Itl, .. } => format!("gaps of {}", evidence.shown()),
+                objective if objective.is_on_gaps() => format!("gaps of {}", evidence.shown()),
+                Objective::Rate { .. } => "blocks of time".into(),
                 _ => evidence.shown(),
             };
             table.add_row([
                 evidence.name.to_owned(),
                 evidence.objective.to_owned(),
-                evidence.during.join(", "),
-                evidence.samples_needed.map_or("?".into(), |needed| needed.to_string()),
+                during(slo, evidence),
+                evidence.samples_needed.map_or_else(String::new, |needed| needed.to_string()),
                 expected,
             ]);
         }
         right(&mut table, &[3, 4]);
         table.to_string()
     }
+}
+
+/// The phases that an objective counts, and what else it says of which requests.
+fn during(slo: &Slo, evidence: &Evidence<'_>) -> String {
+    let only = &slo.only;
+    let more = [
+        slo.window.map(|window| format!("each {}", duration(window))),
+        only.node.as_ref().map(|node| format!("node {node}")),
+        only.cohort.map(|cohort| format!("cohort {}", cohort.as_str())),
+        only.model.as_ref().map(|model| format!("model {model}")),
+    ];
+    [Some(evidence.during.join(", "))].into_iter().chain(more).flatten().collect::<Vec<_>>().join("; ")
+}
+
+fn stop(stop: &Stop) -> [String; 3] {
+    let over = format!("over {}", duration(stop.over));
+    [stop.text.clone(), over, format!("from {} requests on", stop.samples)]
 }
 
 fn load_changes(phase: &Phase) -> bool {

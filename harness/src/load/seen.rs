@@ -3,6 +3,7 @@
 //! Invariant: its size grows by four bytes an event, and by the text as far as that is kept (`kept.rs`) or
 //! asked for.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -32,6 +33,8 @@ pub(super) struct Seen {
     pub(super) retry_after: Option<Duration>,
     /// Tokens, as the server counts them.
     pub(super) tokens: Option<u32>,
+    /// The model that the answer names first.
+    pub(super) model: Option<String>,
     pub(super) refusal: Option<String>,
     pub(super) in_band: Option<String>,
     pub(super) unreadable: Option<String>,
@@ -56,6 +59,7 @@ impl Seen {
             claimed_attempts: None,
             retry_after: None,
             tokens: None,
+            model: None,
             refusal: None,
             in_band: None,
             unreadable: None,
@@ -95,6 +99,9 @@ impl Seen {
                 self.finished |= part.finished;
                 self.done |= part.last;
                 self.tokens = part.tokens.or(self.tokens);
+                if self.model.is_none() {
+                    self.model = part.model.map(Cow::into_owned);
+                }
             }
             // The first says what went wrong.
             Said::Error(error) => drop(self.in_band.get_or_insert(error)),

@@ -14,11 +14,16 @@ use crate::clock::Nanos;
 use crate::name::{AttemptId, NodeName, RequestId};
 use crate::scenario::plan::Plan;
 
+/// Models that are told apart.
+const MOST_MODELS: usize = 1_000;
+
 /// What the ledgers say.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// Rows of `requests.jsonl`, in the order of their ends.
     pub requests: Vec<RequestFact>,
+    /// The models that answers named.
+    pub models: Vec<String>,
     /// Rows of `sessions.jsonl`, in the order of their ends; none where arrivals begin no sessions.
     pub sessions: Vec<SessionFact>,
     /// Rows of `attempts.jsonl`, in the order of their ends.
@@ -50,6 +55,8 @@ pub struct RequestFact {
     pub usage_tokens: Option<u32>,
     pub counted_tokens: Option<u32>,
     pub right: Option<bool>,
+    /// The model that the answer named, by its place in [`Facts::models`].
+    pub model: Option<u16>,
     /// By its place in the plan.
     pub node: Option<u16>,
     pub attempts: u32,
@@ -117,7 +124,8 @@ pub fn read_facts(folder: &Path, plan: &Plan) -> Result<Facts, RecordError> {
         let phase = phases.get(row.phase.as_str()).copied();
         let phase = phase.ok_or_else(|| format!("no phase `{}` in the plan", row.phase))?;
         let node = row.node.as_ref().map(node_of).transpose()?;
-        facts.requests.push(RequestFact::of(&row, phase, node));
+        let model = row.model.as_ref().map(|model| place_of(model, &mut facts.models));
+        facts.requests.push(RequestFact::of(&row, phase, node, model));
         picker.request(&row);
         Ok(())
     })?;
@@ -145,8 +153,20 @@ pub fn read_facts(folder: &Path, plan: &Plan) -> Result<Facts, RecordError> {
     Ok(facts)
 }
 
+/// The place of a model among those that were named before, or after them. A service that names ever new ones
+/// has its last ones told apart no more.
+fn place_of(model: &str, models: &mut Vec<String>) -> u16 {
+    let place = models.iter().position(|known| known == model).unwrap_or_else(|| {
+        if models.len() < MOST_MODELS {
+            models.push(model.to_owned());
+        }
+        models.len() - 1
+    });
+    place as u16
+}
+
 impl RequestFact {
-    fn of(row: &RequestRow, phase: u16, node: Option<u16>) -> Self {
+    fn of(row: &RequestRow, phase: u16, node: Option<u16>, model: Option<u16>) -> Self {
         Self {
             id: row.id,
             phase,
@@ -163,6 +183,7 @@ impl RequestFact {
             usage_tokens: row.usage_tokens,
             counted_tokens: row.counted_tokens,
             right: row.right,
+            model,
             node,
             attempts: row.attempts,
             sends: row.sends,

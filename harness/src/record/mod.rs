@@ -6,6 +6,7 @@
 mod digest;
 mod facts;
 mod gaps;
+mod guards;
 mod histogram;
 mod interval;
 mod ledger;
@@ -28,6 +29,7 @@ use squall_report::{Counts, Curve, Latency, Node, Slice};
 use crate::clock::Nanos;
 
 pub use facts::{AttemptFact, Facts, RequestFact, SessionFact, read_facts, read_requests};
+pub use guards::Breach;
 pub use recording::{Recording, start};
 pub use row::{
     AttemptEnd, AttemptRow, Content, FaultRow, Hedge, NodeEvent, RequestRow, SessionEnd, SessionRow,
@@ -147,6 +149,8 @@ pub struct Recorded {
     pub nodes: Vec<Node>,
     /// The digest of the fault log, hex.
     pub fault_log_digest: String,
+    /// The guard that was breached, if one was.
+    pub breach: Option<Breach>,
 }
 
 /// Gaps between content events, as an SLO on `itl` counts them.

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 use hdrhistogram::serialization::V2DeflateSerializer;
 use parking_lot::Mutex;
 
+use super::guards::{Breach, Guards};
 use super::interval::{self, Interval, Series};
 use super::ledger::Ledger;
 use super::percentiles;
@@ -34,6 +35,7 @@ pub struct Recording {
     thread: JoinHandle<Result<Recorded, RecordError>>,
     close: Sender<()>,
     live: Arc<Mutex<Live>>,
+    breach: Arc<OnceLock<Breach>>,
 }
 
 /// Starts to record what comes out of `records` into files in `folder`.
@@ -51,22 +53,36 @@ pub fn start(
     let (close, closed) = bounded(1);
     let live = Arc::new(Mutex::new(Live::default()));
     let shared = Arc::clone(&live);
+    let breach = Arc::new(OnceLock::new());
+    let breached = Arc::clone(&breach);
     let work = move || {
-        let state =
-            State { tables: Tables::new(&plan), interval: Interval::new(), ledgers, live: shared, clock };
+        let state = State {
+            tables: Tables::new(&plan),
+            guards: Guards::new(&plan),
+            interval: Interval::new(),
+            ledgers,
+            live: shared,
+            breach: breached,
+            clock,
+        };
         let (recorded, interval) = state.run(&plan, &records, &closed, log, &log_path)?;
         percentiles::write_all(&interval, &folder)?;
         Ok(recorded)
     };
     let thread = std::thread::Builder::new().name("squall-record".into()).spawn(work);
     let thread = thread.map_err(|error| RecordError::Thread(error.to_string()))?;
-    Ok(Recording { thread, close, live })
+    Ok(Recording { thread, close, live, breach })
 }
 
 impl Recording {
     /// How the run stands.
     pub fn live(&self) -> Live {
         self.live.lock().clone()
+    }
+
+    /// The guard that was breached, if one was.
+    pub fn breach(&self) -> Option<Breach> {
+        self.breach.get().cloned()
     }
 
     /// It has ended before its time: a file could not be written. [`Recording::finish`] says why.
@@ -115,9 +131,11 @@ impl Ledgers {
 
 struct State {
     tables: Tables,
+    guards: Guards,
     interval: Interval,
     ledgers: Ledgers,
     live: Arc<Mutex<Live>>,
+    breach: Arc<OnceLock<Breach>>,
     clock: Clock,
 }
 
@@ -160,7 +178,8 @@ impl State {
         self.interval.write(&mut log, self.clock.now()).map_err(unwritable)?;
         self.ledgers.flush()?;
         std::io::Write::flush(&mut file).map_err(unwritable)?;
-        Ok((self.tables.finish(plan.slos.len()), self.interval))
+        let breach = self.breach.get().cloned();
+        Ok((Recorded { breach, ..self.tables.finish(plan) }, self.interval))
     }
 
     fn take(&mut self, record: Record) -> Result<(), RecordError> {
@@ -170,6 +189,10 @@ impl State {
                 Ok(())
             }
             Record::Request { row, gaps_ns } => {
+                if let Some(breach) = self.guards.request(&row) {
+                    // The first one stands: it ends the run.
+                    let _ = self.breach.set(breach);
+                }
                 let interval = &mut self.interval;
                 self.tables.request(&row, &gaps_ns, |metric, clock, latency| {
                     interval.record(Series::Latency(metric, clock), latency);

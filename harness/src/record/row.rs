@@ -104,6 +104,9 @@ pub struct RequestRow {
     /// there is no whole answer.
     #[serde(default)]
     pub right: Option<bool>,
+    /// The model that the answer names, where it names one.
+    #[serde(default)]
+    pub model: Option<String>,
     /// The node whose answer was passed on last, by the proxies' ledger.
     pub node: Option<NodeName>,
     /// Attempts that reached a node until the request ended, by the proxies' ledger.

@@ -99,7 +99,7 @@ impl Tables {
         let slices = if known { run.as_secs().div_ceil(SLICES) } else { 0 };
         let slice_length = SLICE_MIN.max(Duration::from_secs(slices));
         let objectives =
-            plan.slos.iter().enumerate().filter_map(|(place, slo)| GapObjective::new(place, slo));
+            plan.slos.iter().enumerate().filter_map(|(place, slo)| GapObjective::new(place, slo, plan));
         let nodes = plan.nodes.iter().map(|node| Node {
             name: node.name.to_string(),
             zone: node.zone.clone(),
@@ -198,7 +198,7 @@ impl Tables {
                 interval(Metric::Itl, Clock::Stream, gap);
             }
             for objective in &mut self.objectives {
-                objective.count(phase, row.intended_ns, gaps);
+                objective.count(phase, row, gaps);
             }
         }
     }
@@ -269,12 +269,18 @@ impl Tables {
     }
 
     /// Turns everything into figures.
-    pub(super) fn finish(self, slos: usize) -> Recorded {
-        let mut gaps = vec![Gaps::default(); slos];
+    pub(super) fn finish(self, plan: &Plan) -> Recorded {
+        let mut gaps = vec![Gaps::default(); plan.slos.len()];
         for objective in &self.objectives {
+            // Of some requests only, the percentile is its own to tell.
             let mut all = Latencies::fine();
-            for phase in &objective.during {
-                all.add(&self.all(*phase, Metric::Itl, Clock::Stream));
+            match objective.own() {
+                Some(own) => all.add(own),
+                None => {
+                    for phase in &objective.during {
+                        all.add(&self.all(*phase, Metric::Itl, Clock::Stream));
+                    }
+                }
             }
             gaps[objective.slo] = objective.counted(all.at(objective.share));
         }
@@ -287,6 +293,7 @@ impl Tables {
             counts: self.counts,
             nodes: self.nodes,
             fault_log_digest: self.fault_log.hex(),
+            breach: None,
         }
     }
 

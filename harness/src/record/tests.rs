@@ -17,12 +17,12 @@ use crate::name::{AttemptId, RequestId};
 use crate::scenario::Lines;
 use crate::scenario::plan::{
     Access, Api, ClientPolicy, Entry, Length, Lengths, Limits, NodeKind, NodePlan, Objective, Phase, Plan,
-    Schedule, Slo, Target, Traffic,
+    Schedule, Selector, Slo, Target, Traffic,
 };
 
 const MS: u64 = 1_000_000;
 
-fn plan() -> Plan {
+pub(super) fn plan() -> Plan {
     let phase = |name: &str, start| Phase {
         name: name.into(),
         warmup: false,
@@ -79,14 +79,18 @@ fn plan() -> Plan {
                 bound: Duration::from_millis(10),
             },
             during: vec![1],
+            only: Selector::default(),
+            window: None,
+            budget: None,
         }],
+        stops: Vec::new(),
         failover: None,
         arms: vec![crate::scenario::plan::Arm::Storm],
         lines: Lines::default(),
     }
 }
 
-fn request(id: u64, at_ms: u64, outcome: Outcome) -> RequestRow {
+pub(super) fn request(id: u64, at_ms: u64, outcome: Outcome) -> RequestRow {
     let at = |offset| Some(Nanos((at_ms + offset) * MS));
     RequestRow {
         id: RequestId(id),
@@ -105,6 +109,7 @@ fn request(id: u64, at_ms: u64, outcome: Outcome) -> RequestRow {
         status: Some(200),
         events: 5,
         output_tokens: 5,
+        model: None,
         node: Some("a".into()),
         attempts: 1,
         sends: 1,

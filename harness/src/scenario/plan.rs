@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use http::HeaderName;
 use serde::{Serialize, Serializer};
-use squall_report::Metric;
 
 use super::Lines;
 pub use crate::api::Api;
@@ -18,11 +17,13 @@ use crate::name::NodeName;
 use crate::traffic::trace;
 
 mod schedule;
+mod slo;
 mod variation;
 
 pub use schedule::{
     Arrivals, Crowd, Curve, Process, Schedule, Sessions, Spike, Step, SubRequests, Think, Tools, Turns, Users,
 };
+pub use slo::{Budget, Counted, Objective, Selector, Slo, Stop};
 
 pub use variation::Arm;
 
@@ -51,6 +52,9 @@ pub struct Plan {
     pub faults: Vec<FaultPlan>,
     /// The objectives.
     pub slos: Vec<Slo>,
+    /// The guards that end the run before its time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stops: Vec<Stop>,
     /// The bounds on failover, where the scenario has any.
     pub failover: Option<FailoverBounds>,
     /// The parts of the experiment, in the order in which they are run; at least one.
@@ -523,48 +527,6 @@ pub enum OnTrap {
     FailRun,
     /// The call counts as a pass; the report shows the trap.
     Skip,
-}
-
-/// An objective.
-#[derive(Clone, Debug, Serialize)]
-pub struct Slo {
-    /// Its name.
-    pub name: String,
-    /// As written.
-    pub text: String,
-    /// What it claims.
-    pub objective: Objective,
-    /// The phases it counts, by index, ascending; never empty.
-    pub during: Vec<usize>,
-}
-
-/// What an objective claims: a share of good samples.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Objective {
-    /// At least `share` of requests (of gaps, for `itl`) are within `bound`.
-    Latency {
-        /// The metric, on the intended clock where it has one.
-        metric: Metric,
-        /// 0.95 for `p95`.
-        share: f64,
-        /// The largest good value.
-        bound: Duration,
-    },
-    /// At least `share` of requests succeed.
-    Success {
-        /// 0.99 for `99%`.
-        share: f64,
-    },
-}
-
-impl Objective {
-    /// The share of good samples it claims.
-    pub fn share(self) -> f64 {
-        match self {
-            Self::Latency { share, .. } | Self::Success { share } => share,
-        }
-    }
 }
 
 /// The bounds on failover; what is not given is not checked.

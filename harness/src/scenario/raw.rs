@@ -21,7 +21,7 @@ mod words;
 
 pub(super) use client::{Client, Retries};
 pub(super) use node::{Node, Sim};
-pub(super) use objectives::{Failover, Slo};
+pub(super) use objectives::{Budget, Failover, Slo, Stop};
 pub(super) use phase::{Fault, OnTrap, Phase, When};
 pub(super) use schedule::{
     Arrivals, Bursts, Daily, Rate, RateStep, Session, Spike, SubRequests, Tools, UserStep, Users,
@@ -81,6 +81,10 @@ pub(super) struct Scenario {
     #[schemars(example = json!([{"name": "first token", "objective": "p95(ttft) <= 800ms"}]))]
     #[serde(default)]
     pub(super) slo: Vec<Placed<Slo>>,
+    /// What ends the run before its time: `[[stop]]` once for each guard.
+    #[schemars(example = json!([{"when": "success < 50%", "over": "5s"}]))]
+    #[serde(default)]
+    pub(super) stop: Vec<Placed<Stop>>,
     /// Bounds on what happens when a node dies.
     #[schemars(example = json!({"detection": "2s", "lost": "1%"}))]
     pub(super) failover: Option<Failover>,

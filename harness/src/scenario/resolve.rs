@@ -50,7 +50,8 @@ pub(super) fn plan(
     let end = phases.last().map_or(Nanos::ZERO, Phase::end);
     let traffic = resolver.traffic(&raw.traffic, target.api, end);
     let faults = resolver.faults(&raw.phase, &phases, &nodes);
-    let slos = resolver.slos(&raw.slo, &phases);
+    let slos = resolver.slos(&raw.slo, &phases, &nodes);
+    let stops = resolver.stops(&raw.stop);
     let failover = raw.failover.as_ref().map(|bounds| resolver.failover(bounds));
     let arms = resolver.arms(raw.arms.as_ref());
     if !resolver.mistakes.is_empty() {
@@ -66,6 +67,7 @@ pub(super) fn plan(
         phases,
         faults,
         slos,
+        stops,
         failover,
         arms,
         lines,

@@ -6,12 +6,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use squall_report::Metric;
-
-use super::plan::{Length, Objective, Think, Turns};
+use super::plan::{Length, Think, Turns};
 use super::raw::NumberOrText;
-use super::suggest::{list, nearest};
 use crate::traffic::{MAX_TOKENS, MOST_TURNS};
+
+mod objective;
+
+pub(super) use objective::{guard, objective};
 
 pub(super) const DURATION_PATTERN: &str = r"^\s*([0-9]+(\.[0-9]+)?\s*(ns|nsec|us|usec|ms|msec|s|sec|seconds?|m|min|minutes?|h|hr|hrs|hours?|d|days?)\s*)+$";
 pub(super) const RATE_PATTERN: &str = r"^\s*[0-9]+(\.[0-9]+)?\s*/\s*(s|m|h)\s*$";
@@ -270,92 +271,6 @@ pub(super) fn length(value: &NumberOrText) -> Result<Length, Wrong> {
     }
 }
 
-const METRICS: [Metric; 5] = [Metric::Ttft, Metric::Ttfb, Metric::Itl, Metric::Tpot, Metric::E2e];
-
-/// `p95(ttft) <= 800ms` or `success >= 99%`.
-pub(super) fn objective(text: &str) -> Result<Objective, Wrong> {
-    let form = |label: String| {
-        Wrong::new(label).help("an objective is written `p95(ttft) <= 800ms` or `success >= 99%`")
-    };
-    let Some(at) = text.find(['<', '>', '=']) else {
-        return Err(form("a comparison is missing".into()));
-    };
-    let (subject, rest) = text.split_at(at);
-    let subject = subject.trim();
-    let bound = rest.trim_start_matches(['<', '>', '=']);
-    let sign = &rest[..rest.len() - bound.len()];
-    let compares = |expected: &str| {
-        if sign == expected { Ok(()) } else { Err(form(format!("write `{expected}` instead of `{sign}`"))) }
-    };
-    if subject == "success" {
-        compares(">=")?;
-        return Ok(Objective::Success { share: success_share(bound)? });
-    }
-    let Some((percentile, metric)) = subject.strip_suffix(')').and_then(|subject| subject.split_once('('))
-    else {
-        return Err(no_subject(subject));
-    };
-    let share = percentile_share(percentile)?;
-    let metric = metric_named(metric.trim())?;
-    compares("<=")?;
-    let bound = duration(bound)?;
-    if bound.is_zero() {
-        return Err(Wrong::new("the bound must be more than 0"));
-    }
-    Ok(Objective::Latency { metric, share, bound })
-}
-
-fn success_share(bound: &str) -> Result<f64, Wrong> {
-    let share = match bound.trim().strip_suffix('%') {
-        Some(percent) => percentage(percent),
-        None => decimal(bound),
-    };
-    match share {
-        Some(share) if share > 0.0 && share < 1.0 => Ok(share),
-        Some(1.0) => Err(Wrong::new("no number of samples proves 100 %")
-            .help("claim a share below it, such as `success >= 99.9%`")),
-        _ => Err(Wrong::new("expected a percentage after `>=`").help("write it as `success >= 99%`")),
-    }
-}
-
-fn percentile_share(text: &str) -> Result<f64, Wrong> {
-    let number = text.trim().strip_prefix('p');
-    let wrong = |label: String| {
-        Wrong::new(label).help("percentiles are `p50`, `p90`, `p95`, `p99`, `p99.9` and between")
-    };
-    match number.and_then(percentage) {
-        Some(share) if share > 0.0 && share < 1.0 => Ok(share),
-        Some(_) => Err(wrong(format!("`{}` is not between p0 and p100", text.trim()))),
-        None => Err(wrong(format!("`{}` is no percentile", text.trim()))),
-    }
-}
-
-fn metric_named(name: &str) -> Result<Metric, Wrong> {
-    if let Some(metric) = METRICS.into_iter().find(|metric| metric.as_str() == name) {
-        return Ok(metric);
-    }
-    let names = METRICS.map(Metric::as_str);
-    let label = match nearest(name, names) {
-        Some(meant) => format!("no metric `{name}`; did you mean `{meant}`?"),
-        None => format!("no metric `{name}`"),
-    };
-    Err(Wrong::new(label).help(format!("metrics are {}", list(names, "and"))))
-}
-
-/// The left side is neither `success` nor a percentile of something.
-fn no_subject(subject: &str) -> Wrong {
-    let names = METRICS.map(Metric::as_str);
-    let help = "an objective is written `p95(ttft) <= 800ms` or `success >= 99%`";
-    if let Some(metric) = names.into_iter().find(|metric| *metric == subject) {
-        return Wrong::new(format!("a percentile of `{metric}` is needed"))
-            .help(format!("write `p95({metric})`"));
-    }
-    match nearest(subject, ["success"]) {
-        Some(meant) => Wrong::new(format!("did you mean `{meant}`?")).help(help),
-        None => Wrong::new(format!("`{subject}` can't be measured")).help(help),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -490,26 +405,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn objectives_are_claims_of_a_share() {
-        let bound = Duration::from_millis(800);
-        assert_eq!(
-            objective("p95(ttft) <= 800ms"),
-            Ok(Objective::Latency { metric: Metric::Ttft, share: 0.95, bound })
-        );
-        assert_eq!(objective("p99.9( itl )<=800ms").map(Objective::share), Ok(0.999));
-        assert_eq!(objective("success>=99%"), Ok(Objective::Success { share: 0.99 }));
-        let label = |text: &str| objective(text).map_err(|wrong| wrong.label).expect_err(text);
-        assert_eq!(label("p95(ttft) < 800ms"), "write `<=` instead of `<`");
-        assert_eq!(label("ttft <= 800ms"), "a percentile of `ttft` is needed");
-        assert_eq!(label("sucess >= 99%"), "did you mean `success`?");
-        assert_eq!(label("p95(tftt) <= 800ms"), "no metric `tftt`; did you mean `ttft`?");
-        assert_eq!(label("p100(ttft) <= 800ms"), "`p100` is not between p0 and p100");
-        assert_eq!(label("success >= 100%"), "no number of samples proves 100 %");
-        assert_eq!(label("p95(ttft) <= 800"), "the unit is missing");
-        assert_eq!(label(""), "a comparison is missing");
-    }
-
     proptest! {
         #[test]
         fn what_a_reader_takes_its_pattern_matches(text in r"[0-9]{0,3}[. ]{0,1}[0-9]{0,2} {0,1}(ns|ms|s|m|min|h|day|days|M|x|/s|/m|/d){0,2}") {
@@ -537,7 +432,7 @@ mod tests {
         #[test]
         fn no_text_is_a_panic(text in ".*") {
             let value = NumberOrText::Text(text.clone());
-            let _ = (duration(&text), rate(&text), objective(&text), share(&value), length(&value));
+            let _ = (duration(&text), rate(&text), objective(&text), guard(&text), share(&value), length(&value));
             let _ = (time_of_day(&text), think(&text));
         }
     }

@@ -6,6 +6,7 @@
 //! has no say. The verdict is computed from the ledgers on disk, so that it can be repeated from them.
 
 mod answers;
+mod budget;
 mod clients;
 mod failover;
 mod invariants;
@@ -17,6 +18,7 @@ mod runbook;
 mod sessions;
 mod slo;
 mod stats;
+mod stops;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -118,6 +120,7 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
         counts: total(&phases),
         phases,
         latency: recorded.latency.clone(),
+        stops: stops::stood(plan, recorded),
         slos: slos.into_iter().map(|judged| judged.slo).collect(),
         failover: episodes.into_iter().map(|episode| episode.row).collect(),
         invariants,

@@ -10,7 +10,7 @@ use squall_report::Outcome;
 use super::timetable::Timetable;
 use crate::clock::Nanos;
 use crate::fault::NodeState;
-use crate::name::RequestId;
+use crate::name::{NodeName, RequestId};
 use crate::record::{AttemptFact, Facts, RequestFact};
 use crate::scenario::plan::Plan;
 
@@ -98,6 +98,17 @@ impl<'a> View<'a> {
             Some(node) => format!("`{}`", node.name),
             None => format!("no. {node}, which the plan does not have"),
         }
+    }
+
+    /// The node of a request is the one of this name.
+    pub(super) fn is_node(&self, node: Option<u16>, name: &NodeName) -> bool {
+        node.and_then(|node| self.plan.nodes.get(usize::from(node))).is_some_and(|node| node.name == *name)
+    }
+
+    /// The model that a request's answer named; the one that was asked for, where it named none.
+    pub(super) fn model(&self, request: &RequestFact) -> &'a String {
+        let named = request.model.and_then(|model| self.facts.models.get(usize::from(model)));
+        named.unwrap_or(&self.plan.target.model)
     }
 
     /// A node's state at a moment; up before anything is known of it.

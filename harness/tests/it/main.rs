@@ -14,6 +14,7 @@ mod interface;
 mod keys;
 mod load;
 mod nodes_and_rates;
+mod objectives;
 mod plugins;
 mod proxy;
 mod quick;

@@ -68,6 +68,7 @@ fn contents(report: &Report) -> Markup {
         ("timeline", "Timeline", true),
         ("runbook", "Runbook", !report.runbook.is_empty()),
         ("slos", "SLOs", true),
+        ("budgets", "Error budgets", report.slos.iter().any(|slo| slo.budget.is_some())),
         ("failover", "Failover", !report.failover.is_empty()),
         ("periods", "Before, during, after", !report.periods.is_empty()),
         ("curves", "Percentiles", true),

@@ -52,6 +52,7 @@ fn page(report: &Report) -> Result<Markup, ChartError> {
                     (charts::timeline(report)?)
                     (runbook::section_of(report))
                     (tables::slos(report))
+                    (tables::budgets(report))
                     (tables::failover(report))
                     (charts::periods(report)?)
                     (charts::curves(report)?)

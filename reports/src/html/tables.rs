@@ -3,7 +3,9 @@
 use maud::{Markup, html};
 
 use super::{Column, mark, section, table};
-use crate::{Counts, Failover, Fault, Invariant, Report, Slo, Verdict, format};
+use crate::{
+    Alert, Budget, Burn, Counts, Failover, Fault, Invariant, Report, Severity, Slo, Verdict, format,
+};
 
 /// Deaths that are told one by one.
 const MOST_DEATHS: usize = 12;
@@ -26,11 +28,11 @@ pub(super) fn slos(report: &Report) -> Markup {
             html! { (slo.name) },
             mark(slo.verdict),
             html! { code { (slo.objective) } },
-            html! { (slo.during.join(", ")) },
+            html! { (format::during(slo)) },
             html! { (format::observed(slo)) },
             html! { (format::count(slo.good)) " of " (format::count(slo.samples)) },
-            html! { (format::interval(slo.lower, slo.upper)) },
-            html! { (format::share(slo.target)) " of " (format::count(slo.needed)) "+" },
+            html! { (format::bounds(slo)) },
+            html! { (format::target(slo)) " of " (format::count(slo.needed)) "+" },
             html! { (format::method(slo)) },
         ]
     };
@@ -46,6 +48,66 @@ pub(super) fn slos(report: &Report) -> Markup {
         }
     };
     section("slos", "SLOs", &content)
+}
+
+/// What the run did to error budgets, where objectives have any.
+pub(super) fn budgets(report: &Report) -> Markup {
+    let budgets: Vec<_> = report.slos.iter().filter_map(|slo| Some((slo, slo.budget.as_ref()?))).collect();
+    if budgets.is_empty() {
+        return html! {};
+    }
+    let content = html! {
+        p.lead {
+            "A burn rate of 1 spends the budget in exactly its window. Traffic is taken as constant over it. The \
+             alerts are the multi-window, multi-burn-rate ones of Google's SRE workbook, scaled to the window."
+        }
+        @for (slo, budget) in budgets { (a_budget(slo, budget)) }
+    };
+    section("budgets", "Error budgets", &content)
+}
+
+fn a_budget(slo: &Slo, budget: &Budget) -> Markup {
+    const HEAD: [Column; 5] = [
+        Column::text("Phase"),
+        Column::figure("Length"),
+        Column::figure("Bad of requests"),
+        Column::figure("Burn rate"),
+        Column::figure("Budget spent"),
+    ];
+    const ALERTS: [Column; 4] = [
+        Column::text("Alert"),
+        Column::text("Windows"),
+        Column::text("Does"),
+        Column::figure("Raised after"),
+    ];
+    let row = |name: &str, burn: &Burn| {
+        vec![
+            html! { (name) },
+            html! { (format::seconds(burn.length_s)) },
+            html! { (format::count(burn.bad)) " of " (format::count(burn.requests)) },
+            html! { (format::maybe(burn.burn_rate, format::times)) },
+            html! { (format::maybe(burn.spent, format::share)) },
+        ]
+    };
+    let phases = budget.phases.iter().map(|burn| row(burn.phase.as_deref().unwrap_or_default(), burn));
+    let rows: Vec<_> = phases.chain(budget.storm.iter().map(|storm| row("the storm", storm))).collect();
+    let alert = |alert: &Alert| {
+        vec![
+            html! { "burn rate " (format::times(alert.burn_rate)) },
+            html! { (format::long(alert.long_s)) " and " (format::long(alert.short_s)) },
+            html! { (match alert.severity { Severity::Page => "page", Severity::Ticket => "ticket" }) },
+            html! { (format::raised(alert)) },
+        ]
+    };
+    let alerts: Vec<_> = budget.alerts.iter().map(alert).collect();
+    html! {
+        h3 { (slo.name) ": " (format::share(budget.target)) " over " (format::long(budget.window_s)) }
+        @for said in format::budget(slo) { p.lead { (said) "." } }
+        (table(&format!("What was spent of the budget of {}", slo.name), &HEAD, &rows))
+        @if !alerts.is_empty() {
+            (table(&format!("Alerts on the budget of {}, at the storm's rate", slo.name), &ALERTS, &alerts))
+        }
+    }
 }
 
 /// What happened when nodes died.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Verdict;
+use super::{Budget, Cohort, Method, RateUnit, Verdict, Window};
 
 /// An objective and what the samples say of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -14,18 +14,28 @@ pub struct Slo {
     pub objective: String,
     /// The phases it counts.
     pub during: Vec<String>,
-    /// The share of good samples it claims.
+    /// Only requests that this node answered last.
+    #[serde(default)]
+    pub node: Option<String>,
+    /// Only requests of this cohort.
+    #[serde(default)]
+    pub cohort: Option<Cohort>,
+    /// Only requests of this model.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// The share of good samples it claims; of a rate (where `rate` is there) the least a second.
     pub target: f64,
-    /// Samples.
+    /// Samples; of a rate, blocks of time.
     pub samples: u64,
-    /// Of these, good.
+    /// Of these, good; of a rate, blocks that reach it.
     pub good: u64,
-    /// Lower bound of the true share of good samples, one-sided 95 %, by `method`.
+    /// Lower bound of the true share of good samples, or of the rate, one-sided 95 %, by `method`.
     pub lower: f64,
     /// Upper bound, the same way.
     pub upper: f64,
     /// What was observed: for a latency, the percentile in ms with failures as the largest samples
-    /// (`null` when it is a failure); otherwise the share of good samples.
+    /// (`null` when it is a failure); for a rate, its mean a second; for `error_rate`, the share of bad
+    /// samples; otherwise the share of good ones.
     pub observed: Option<f64>,
     /// Samples that a pass needs, when all are good.
     pub needed: u64,
@@ -39,21 +49,23 @@ pub struct Slo {
     /// `null` where too few slices have samples.
     #[serde(default)]
     pub design_effect: Option<f64>,
+    /// Of a rate, what it counts.
+    #[serde(default)]
+    pub rate: Option<RateUnit>,
+    /// Of a rate, how long a block of time is.
+    #[serde(default)]
+    pub block_s: Option<f64>,
+    /// Where it must hold in each window of time: these, and which of them the figures above are of.
+    #[serde(default)]
+    pub window: Option<Window>,
+    /// What the run did to its error budget, where it has one.
+    #[serde(default)]
+    pub budget: Option<Budget>,
     /// Does it hold?
     pub verdict: Verdict,
     /// Its line in the scenario's file, from 1; `null` where it is in none.
     #[serde(default)]
     pub line: Option<u64>,
-}
-
-/// How bounds came about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Method {
-    /// Exact binomial bounds (Clopper and Pearson) on independent samples.
-    ClopperPearson,
-    /// The same on effective samples (Korn and Graubard): misses come together in slices of time.
-    ClopperPearsonEffective,
 }
 
 /// What happened when a node died.

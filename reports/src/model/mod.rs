@@ -9,6 +9,7 @@ mod judged;
 mod latency;
 mod period;
 mod runbook;
+mod slo;
 mod terms;
 mod traffic;
 mod worst;
@@ -24,6 +25,7 @@ pub use judged::*;
 pub use latency::*;
 pub use period::*;
 pub use runbook::*;
+pub use slo::*;
 pub use terms::*;
 pub use traffic::*;
 pub use worst::*;
@@ -60,6 +62,9 @@ pub struct Report {
     pub latency: Vec<Latency>,
     /// The objectives.
     pub slos: Vec<Slo>,
+    /// The guards, and which of them ended the run.
+    #[serde(default)]
+    pub stops: Vec<Stop>,
     /// One row for each time that a node died.
     pub failover: Vec<Failover>,
     /// What must hold in every run.

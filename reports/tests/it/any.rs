@@ -40,8 +40,9 @@ const TEXTS: [&str; 8] = [
     "🌩️ e\u{301}",
 ];
 /// Their words are those of an enum.
-const FIXED: [&str; 11] = [
-    "verdict", "method", "metric", "cohort", "clock", "schema", "period", "why", "kind", "outcome", "status",
+const FIXED: [&str; 13] = [
+    "rate", "severity", "verdict", "method", "metric", "cohort", "clock", "schema", "period", "why", "kind",
+    "outcome", "status",
 ];
 /// They have 32 bits.
 const SMALL: [&str; 8] = [
@@ -55,7 +56,7 @@ const SMALL: [&str; 8] = [
     "touched",
 ];
 /// Figures that may be null.
-const NULLABLE: [&str; 9] = [
+const NULLABLE: [&str; 12] = [
     "t1_s",
     "detection_s",
     "first_rescue_s",
@@ -65,6 +66,9 @@ const NULLABLE: [&str; 9] = [
     "observed",
     "effective_samples",
     "design_effect",
+    "spent",
+    "after_s",
+    "exhausted_after_s",
 ];
 
 /// Replaces about one value in `rarity` by an extreme of its kind.

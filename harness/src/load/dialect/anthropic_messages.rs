@@ -33,7 +33,18 @@ struct Event<'a> {
     stop_reason: Option<Text<'a>>,
     usage: Option<Usage>,
     #[serde(borrow)]
+    message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    model: Option<Text<'a>>,
+    #[serde(borrow)]
     error: Option<&'a RawValue>,
+}
+
+/// The message as `message_start` has it; what is an answer comes later.
+#[derive(Deserialize)]
+struct Begun<'a> {
+    #[serde(borrow)]
+    model: Option<Text<'a>>,
 }
 
 /// What is new of a block, or, in `message_delta`, of the message.
@@ -91,9 +102,15 @@ pub(super) fn event<'a>(kind: Option<&[u8]>, data: &'a [u8]) -> Said<'a> {
             tokens: event.usage.and_then(|usage| usage.output_tokens),
             ..Part::default()
         }),
+        // The tokens that it counts are those of the beginning.
+        Some(b"message_start") => event.message.map(|message| Part {
+            model: serde_json::from_str::<Begun<'a>>(message.get())
+                .ok()
+                .and_then(|begun| Some(begun.model?.0)),
+            ..Part::default()
+        }),
         Some(b"message_stop") => return Said::LAST,
         Some(b"error") => return Said::Error(String::from_utf8_lossy(data).into_owned()),
-        // The tokens that `message_start` counts are those of the beginning.
         _ => None,
     };
     Said::Part(part.unwrap_or_default())
@@ -123,6 +140,7 @@ pub(super) fn whole(body: &[u8]) -> Said<'_> {
         text: joined(blocks.into_iter().filter_map(|block| block.text).map(|text| text.0)),
         finished: said(message.stop_reason.as_ref()),
         tokens: message.usage.and_then(|usage| usage.output_tokens),
+        model: message.model.map(|model| model.0),
         last: false,
     })
 }
@@ -137,7 +155,11 @@ mod tests {
 
     fn part(kind: &str, data: &str) -> Part<'static> {
         match event(Some(kind.as_bytes()), data.as_bytes()) {
-            Said::Part(part) => Part { text: part.text.into_owned().into(), ..part },
+            Said::Part(part) => Part {
+                text: part.text.into_owned().into(),
+                model: part.model.map(|model| model.into_owned().into()),
+                ..part
+            },
             other => panic!("{other:?}"),
         }
     }
@@ -175,9 +197,9 @@ mod tests {
     fn the_stop_reason_finishes_and_message_stop_is_last() {
         let start = part(
             "message_start",
-            r#"{"type":"message_start","message":{"stop_reason":null,"usage":{"input_tokens":25,"output_tokens":1}}}"#,
+            r#"{"type":"message_start","message":{"model":"claude","stop_reason":null,"usage":{"input_tokens":25,"output_tokens":1}}}"#,
         );
-        assert_eq!(start, Part::default());
+        assert_eq!(start, Part { model: Some("claude".into()), ..Part::default() });
         let end = part(
             "message_delta",
             r#"{"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":15}}"#,
@@ -195,7 +217,8 @@ mod tests {
     #[test]
     fn a_whole_message_is_its_blocks() {
         let message = whole(br#"{"type":"message","role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":"x"},{"type":"text","text":"a"},{"type":"text","text":" b"}],"stop_reason":"max_tokens","usage":{"input_tokens":1,"output_tokens":2}}"#);
-        let expected = Part { text: "a b".into(), other: true, finished: true, tokens: Some(2), last: false };
+        let expected =
+            Part { text: "a b".into(), other: true, finished: true, tokens: Some(2), ..Part::default() };
         assert_eq!(message, Said::Part(expected));
         let tool = whole(br#"{"content":[{"type":"tool_use","id":"t","name":"f","input":{"a":1}}],"stop_reason":"tool_use"}"#);
         assert_eq!(tool, Said::Part(Part { other: true, finished: true, ..Part::default() }));

@@ -82,12 +82,20 @@ pub(super) struct Part<'a> {
     pub(super) tokens: Option<u32>,
     /// It is the last event of a whole stream.
     pub(super) last: bool,
+    /// The model that it says it is of.
+    pub(super) model: Option<Cow<'a, str>>,
 }
 
 impl Said<'_> {
     /// The last event of a stream, which says nothing else.
-    pub(super) const LAST: Self =
-        Self::Part(Part { text: Cow::Borrowed(""), other: false, finished: false, tokens: None, last: true });
+    pub(super) const LAST: Self = Self::Part(Part {
+        text: Cow::Borrowed(""),
+        other: false,
+        finished: false,
+        tokens: None,
+        last: true,
+        model: None,
+    });
 }
 
 impl Part<'_> {

@@ -141,8 +141,10 @@ mod tests {
     fn finish_usage_and_the_last_word_are_told() {
         let finish = saying(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#);
         assert_eq!(finish, Said::Part(Part { finished: true, ..Part::default() }));
-        let usage = saying(r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":9}}"#);
-        assert_eq!(usage, Said::Part(Part { tokens: Some(9), ..Part::default() }));
+        let usage =
+            saying(r#"{"model":"gpt","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":9}}"#);
+        let model = Some("gpt".into());
+        assert_eq!(usage, Said::Part(Part { tokens: Some(9), model, ..Part::default() }));
         assert_eq!(saying("[DONE]"), Said::LAST);
         let whole = whole(
             br#"{"choices":[{"message":{"role":"assistant","content":"hi"},"finish_reason":"length"}]}"#,

@@ -40,6 +40,8 @@ struct Chunk<'a, C> {
     choices: Option<Vec<C>>,
     usage: Option<Usage>,
     #[serde(borrow)]
+    model: Option<Text<'a>>,
+    #[serde(borrow)]
     error: Option<&'a RawValue>,
     #[serde(borrow)]
     object: Option<Text<'a>>,
@@ -74,12 +76,13 @@ fn read<'a, C: Choice<'a>>(json: &'a [u8], what: &str) -> Said<'a> {
         return Said::Error(why);
     }
     let tokens = chunk.usage.and_then(|usage| usage.completion_tokens);
+    let model = chunk.model.map(|model| model.0);
     // One choice was asked for.
     let Some(choice) = chunk.choices.into_iter().flatten().next() else {
-        return Said::Part(Part { tokens, ..Part::default() });
+        return Said::Part(Part { tokens, model, ..Part::default() });
     };
     if choice.finish_reason().is_some_and(|reason| reason.0 == "error") {
         return Said::Error("the finish_reason is `error`".into());
     }
-    Said::Part(Part { tokens, ..choice.part() })
+    Said::Part(Part { tokens, model, ..choice.part() })
 }

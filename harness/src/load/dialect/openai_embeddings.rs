@@ -33,6 +33,8 @@ struct Embeddings<'a> {
     object: Option<Text<'a>>,
     #[serde(borrow)]
     message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    model: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -57,6 +59,7 @@ pub(super) fn whole(body: &[u8]) -> Said<'_> {
         finished: vector.is_some(),
         text: Cow::Borrowed(vector.unwrap_or_default()),
         tokens: Some(0),
+        model: answer.model.map(|model| model.0),
         ..Part::default()
     })
 }

@@ -38,6 +38,8 @@ struct Response<'a> {
     #[serde(borrow)]
     error: Option<&'a RawValue>,
     usage: Option<Usage>,
+    #[serde(borrow)]
+    model: Option<Text<'a>>,
 }
 
 /// What it holds, of which only a body is asked.
@@ -126,8 +128,9 @@ fn last(response: Option<&RawValue>) -> Said<'_> {
     let response = response.map(|json| serde_json::from_str::<Response<'_>>(json.get())).transpose();
     match response {
         Ok(response) => {
-            let tokens = response.and_then(|response| response.usage).and_then(|usage| usage.output_tokens);
-            Said::Part(Part { finished: true, last: true, tokens, ..Part::default() })
+            let (usage, model) = response.map_or((None, None), |response| (response.usage, response.model));
+            let (tokens, model) = (usage.and_then(|usage| usage.output_tokens), model.map(|model| model.0));
+            Said::Part(Part { finished: true, last: true, tokens, model, ..Part::default() })
         }
         Err(error) => Said::Unreadable(format!("the response at the end can't be read: {error}")),
     }
@@ -160,6 +163,7 @@ pub(super) fn whole(body: &[u8]) -> Said<'_> {
         text: joined(items.into_iter().flat_map(Item::texts)),
         finished: status == "completed" || status == "incomplete",
         tokens: response.usage.and_then(|usage| usage.output_tokens),
+        model: response.model.map(|model| model.0),
         last: false,
     })
 }
@@ -192,7 +196,11 @@ mod tests {
 
     fn part(data: &str) -> Part<'static> {
         match event(None, data.as_bytes()) {
-            Said::Part(part) => Part { text: part.text.into_owned().into(), ..part },
+            Said::Part(part) => Part {
+                text: part.text.into_owned().into(),
+                model: part.model.map(|model| model.into_owned().into()),
+                ..part
+            },
             other => panic!("{other:?}"),
         }
     }
@@ -256,7 +264,8 @@ mod tests {
     #[test]
     fn a_whole_response_is_the_text_of_its_messages() {
         let body = br#"{"object":"response","status":"incomplete","error":null,"output":[{"type":"reasoning","summary":[{"type":"summary_text","text":"hm"}]},{"type":"message","role":"assistant","content":[{"type":"output_text","text":"a","annotations":[]},{"type":"output_text","text":" b"}]}],"usage":{"output_tokens":2}}"#;
-        let expected = Part { text: "a b".into(), other: true, finished: true, tokens: Some(2), last: false };
+        let expected =
+            Part { text: "a b".into(), other: true, finished: true, tokens: Some(2), ..Part::default() };
         assert_eq!(whole(body), Said::Part(expected));
         let call =
             br#"{"status":"completed","output":[{"type":"function_call","name":"f","arguments":"{}"}]}"#;

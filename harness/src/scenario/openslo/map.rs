@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::super::diagnostic::Diagnostic;
 use super::super::place::{Placed, Span};
+use super::super::plan;
 use super::super::units;
 use super::Choices;
 use super::raw::{File, Indicator, Objective, Signal, Sli, Slo};
@@ -15,6 +16,10 @@ pub(super) struct Mapped {
     pub(super) name: String,
     pub(super) text: String,
     pub(super) at: usize,
+    /// The window of its error budget.
+    pub(super) budget: Option<String>,
+    /// A time window that it can't have a budget for.
+    pub(super) left_out: Option<Span>,
 }
 
 /// What an objective is about.
@@ -89,7 +94,7 @@ fn of_slo(slo: &Slo, named: &HashMap<&str, &Sli>, choices: &Choices, reader: &Re
         let name =
             if several { format!("{}: {title}", slo.metadata.title) } else { slo.metadata.title.clone() };
         match text(objective, &measured) {
-            Ok(text) => Some(Mapped { name, text: text?, at: objective.at.start }),
+            Ok(text) => Some(budgeted(slo, name, text?, objective.at.start)),
             Err(mistake) => {
                 reader.mistake(mistake);
                 None
@@ -97,6 +102,16 @@ fn of_slo(slo: &Slo, named: &HashMap<&str, &Sli>, choices: &Choices, reader: &Re
         }
     };
     slo.objectives.iter().enumerate().filter_map(of).collect()
+}
+
+/// With the error budget that its time window gives it. Gaps are counted by the phase, and have none.
+fn budgeted(slo: &Slo, name: String, text: String, at: usize) -> Mapped {
+    let on_gaps = units::objective(&text).is_ok_and(plan::Objective::is_on_gaps);
+    let (budget, left_out) = match &slo.window {
+        Some(window) if on_gaps => (None, Some(window.span.clone())),
+        window => (window.as_ref().map(|window| window.value.clone()), None),
+    };
+    Mapped { name, text, at, budget, left_out }
 }
 
 /// A run's objectives count requests.
@@ -180,13 +195,16 @@ fn guessed(query: &Query, counts: bool, name: &str) -> Result<Subject, Diagnosti
 fn text(objective: &Objective, measured: &Measured<'_>) -> Result<Option<String>, Diagnostic> {
     let Some(target) = &objective.target else { return Ok(None) };
     let (text, at) = match measured.subject {
-        Subject::Success => {
+        Subject::Success | Subject::Quality => {
+            let subject = measured.subject.name();
             if let Signal::Threshold(query) = measured.signal {
-                return Err(Diagnostic::new("`success` is a share of requests, which values don't say")
-                    .at(&query.at, "expected a `ratioMetric`")
-                    .help("give `ratioMetric` with `good` (or `bad`) and `total`"));
+                return Err(Diagnostic::new(format!(
+                    "`{subject}` is a share of requests, which values don't say"
+                ))
+                .at(&query.at, "expected a `ratioMetric`")
+                .help("give `ratioMetric` with `good` (or `bad`) and `total`"));
             }
-            (format!("success >= {}%", target.value), &target.span)
+            (format!("{subject} >= {}%", target.value), &target.span)
         }
         Subject::Latency(metric) => {
             let (bound, at) = bound(objective, measured)?;

@@ -9,6 +9,8 @@
 //! | `thresholdMetric` of a latency, `op: lte`, `value: 0.8`, `target: 0.95` | `p95(ttft) <= 800ms` |
 //! | `ratioMetric` of the bucket `le="0.8"`, `target: 0.95` | `p95(ttft) <= 800ms` |
 //! | `ratioMetric` of requests by how they ended, `target: 0.99` | `success >= 99%` |
+//! | `ratioMetric` of right answers (`squall/metric: quality`), `target: 0.95` | `quality >= 95%` |
+//! | `timeWindow` of `28d` or `4w` | `budget = { window = "28d" }` |
 //!
 //! `yaml.rs` reads text into a tree, `raw.rs` the tree into what the file says, `signal.rs` finds the metric
 //! that a query is about, `map.rs` turns one into the other: all pure.
@@ -56,6 +58,8 @@ pub struct Objective {
     pub name: String,
     /// As in `p95(ttft) <= 800ms`.
     pub objective: String,
+    /// The window of its error budget: `28d`.
+    pub budget_window: Option<String>,
     /// The line of the OpenSLO file, from 1.
     pub line: usize,
 }
@@ -85,11 +89,22 @@ pub fn import(source: &str, path: &Path, choices: &Choices) -> Import {
     let file = raw::read(&reader, &documents);
     let mapped = map::slos(&file, choices, &reader);
     let line = |at: usize| line_and_column(source, at).0;
-    let slos =
-        mapped.into_iter().map(|slo| Objective { name: slo.name, objective: slo.text, line: line(slo.at) });
+    let windows = mapped.iter().filter_map(|slo| slo.left_out.clone());
+    let windows: Vec<LeftOut> = windows
+        .map(|at| LeftOut {
+            line: line(at.start),
+            message: "`timeWindow` is left out: an objective on `itl` has no error budget".into(),
+        })
+        .collect();
+    let slos = mapped.into_iter().map(|slo| Objective {
+        name: slo.name,
+        objective: slo.text,
+        budget_window: slo.budget,
+        line: line(slo.at),
+    });
     let left_out =
         file.left_out.iter().map(|left| LeftOut { line: line(left.span.start), message: left.value.clone() });
-    let (slos, left_out) = (slos.collect(), left_out.collect());
+    let (slos, left_out) = (slos.collect(), left_out.chain(windows).collect());
     drop(file);
     let mistakes = reader.into_mistakes();
     let refused =

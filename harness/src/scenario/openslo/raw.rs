@@ -38,6 +38,8 @@ pub(super) struct Slo {
     pub(super) metadata: Metadata,
     pub(super) indicator: Option<Indicator>,
     pub(super) method: Option<Placed<String>>,
+    /// The length of its `timeWindow`, as a scenario writes it, where a scenario can.
+    pub(super) window: Option<Placed<String>>,
     pub(super) objectives: Vec<Objective>,
 }
 
@@ -105,9 +107,11 @@ impl File {
         let Some(kind) = object.text("kind") else { return object.lacks("kind", "kind: SLO") };
         match kind.as_str() {
             "SLO" => {
-                self.slos.extend(slo(reader, object));
+                let slo = slo(reader, object);
+                let windowed = slo.as_ref().is_some_and(|slo| slo.window.is_some());
+                self.slos.extend(slo);
                 if let Some((_, spec)) = object.get("spec") {
-                    self.leave_out(reader, spec);
+                    self.leave_out(reader, spec, windowed);
                 }
             }
             "SLI" => {
@@ -142,11 +146,14 @@ impl File {
     }
 
     /// What an SLO says beyond its objectives.
-    fn leave_out(&mut self, reader: &Reader<'_>, spec: &Node) {
+    fn leave_out(&mut self, reader: &Reader<'_>, spec: &Node, windowed: bool) {
         let Value::Map(entries) = &spec.value else { return };
         for (key, value) in entries {
             let why = match reader.scalar(key).as_deref().map(String::as_str) {
-                Some("timeWindow") => "`timeWindow` is left out: an objective counts the phases of a run",
+                Some("timeWindow") if windowed => continue,
+                Some("timeWindow") => {
+                    "`timeWindow` is left out: a budget's is of hours, days or weeks, and there is one"
+                }
                 Some("alertPolicies") => "`alertPolicies` is left out: a run has a verdict, and calls nobody",
                 _ => continue,
             };
@@ -222,7 +229,26 @@ fn slo<'a>(reader: &'a Reader<'a>, object: Table<'a>) -> Option<Slo> {
             Vec::new()
         }
     };
-    Some(Slo { metadata: metadata?, indicator: indicator(reader, spec), method, objectives })
+    let window = match spec.list("timeWindow") {
+        Some((_, [window])) => time_window(reader, window),
+        _ => None,
+    };
+    Some(Slo { metadata: metadata?, indicator: indicator(reader, spec), method, window, objectives })
+}
+
+/// `28d` or `4w`; months, quarters and years have no one length.
+fn time_window<'a>(reader: &'a Reader<'a>, node: &'a Node) -> Option<Placed<String>> {
+    let table =
+        Table::of(reader, "the time window", &node.span, node, &["duration", "isRolling", "calendar"])?;
+    let Placed { value, span } = table.text("duration")?;
+    let unit = value.chars().last()?;
+    let number: u32 = value.strip_suffix(unit)?.trim().parse().ok()?;
+    let value = match unit {
+        'w' if number > 0 => format!("{}d", u64::from(number) * 7),
+        'd' | 'h' | 'm' if number > 0 => format!("{number}{unit}"),
+        _ => return None,
+    };
+    Some(Placed { value, span })
 }
 
 fn indicator<'a>(reader: &'a Reader<'a>, spec: Table<'a>) -> Option<Indicator> {

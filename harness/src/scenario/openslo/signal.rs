@@ -27,13 +27,16 @@ pub(super) struct Query {
 pub enum Subject {
     /// The share of requests that succeed.
     Success,
+    /// The share of answers that are right.
+    Quality,
     /// A latency.
     Latency(Metric),
 }
 
 impl Subject {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Success,
+        Self::Quality,
         Self::Latency(Metric::Ttft),
         Self::Latency(Metric::Ttfb),
         Self::Latency(Metric::Itl),
@@ -45,6 +48,7 @@ impl Subject {
     pub fn name(self) -> &'static str {
         match self {
             Self::Success => "success",
+            Self::Quality => "quality",
             Self::Latency(metric) => metric.as_str(),
         }
     }

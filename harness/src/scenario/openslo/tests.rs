@@ -94,11 +94,33 @@ fn an_sli_may_be_another_object_and_the_rest_is_left_out_by_name() {
     assert_eq!(import.slos.len(), 1, "{:?}", import.refused);
     let left: Vec<(usize, &str)> =
         import.left_out.iter().map(|left| (left.line, left.message.as_str())).collect();
-    assert_eq!(left[0].0, 18, "{left:?}");
-    assert!(left[0].1.starts_with("`timeWindow` is left out"), "{left:?}");
-    assert!(left[1].1.starts_with("the AlertPolicy `page` is left out"), "{left:?}");
+    assert_eq!(import.slos[0].budget_window.as_deref(), Some("28d"));
+    assert!(left[0].1.starts_with("the AlertPolicy `page` is left out"), "{left:?}");
     let missing = bad(&format!("{named}---\n{rest}"));
     assert!(missing.contains("no SLI `first` in this file") && missing.contains("s.yaml:9:17"), "{missing}");
+}
+
+#[test]
+fn a_time_window_is_an_error_budget_where_it_can_be() {
+    let windowed = |source: &str, window: &str| {
+        source.replace("  service: llm", &format!("  service: llm\n  timeWindow: [{{duration: {window}}}]"))
+    };
+    let fast = slo(&threshold(TTFT), FAST);
+    for (window, budget) in [("28d", Some("28d")), ("4w", Some("28d")), ("1M", None), ("1Q", None)] {
+        let import = with(&windowed(&fast, window), &Choices::default());
+        assert_eq!(import.slos[0].budget_window.as_deref(), budget, "{window}");
+        assert_eq!(import.left_out.is_empty(), budget.is_some(), "{window}: {:?}", import.left_out);
+    }
+    let gaps = with(&windowed(&slo(&threshold("itl_seconds"), FAST), "28d"), &Choices::default());
+    assert_eq!(gaps.slos[0].budget_window, None);
+    assert!(gaps.left_out[0].message.contains("on `itl` has no error budget"), "{:?}", gaps.left_out);
+}
+
+#[test]
+fn right_answers_are_annotated() {
+    let right = slo(&ratio("good", "evals_total{verdict=\"right\"}"), "[{target: 0.95}]");
+    let right = right.replace("  displayName", "  annotations: {squall/metric: quality}\n  displayName");
+    assert_eq!(good(&right), ["quality >= 95%"]);
 }
 
 #[test]

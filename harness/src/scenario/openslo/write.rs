@@ -17,6 +17,9 @@ pub fn to_toml(slos: &[Objective], from: &Path, during: &[String]) -> String {
         let _ = writeln!(text, "# {from}, line {}", slo.line);
         let _ =
             writeln!(text, "[[slo]]\nname = {}\nobjective = {}", string(&slo.name), string(&slo.objective));
+        if let Some(window) = &slo.budget_window {
+            let _ = writeln!(text, "budget = {{ window = {} }}", string(window));
+        }
         if !during.is_empty() {
             let phases: Vec<String> = during.iter().map(|phase| string(phase)).collect();
             let _ = writeln!(text, "during = [{}]", phases.join(", "));

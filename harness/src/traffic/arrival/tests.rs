@@ -56,6 +56,7 @@ pub(in crate::traffic) fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) 
         phases,
         faults: Vec::new(),
         slos: Vec::new(),
+        stops: Vec::new(),
         failover: None,
         arms: vec![crate::scenario::plan::Arm::Storm],
         lines: Lines::default(),

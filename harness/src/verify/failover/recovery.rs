@@ -25,8 +25,9 @@ pub(super) fn target(view: &View<'_>, death: Nanos) -> f64 {
     let phase = view.plan.phases.iter().position(|phase| death < phase.end());
     let claims = view.plan.slos.iter().filter(|slo| phase.is_some_and(|phase| slo.during.contains(&phase)));
     let claims = claims.filter_map(|slo| match slo.objective {
-        Objective::Success { share } => Some(share),
-        Objective::Latency { .. } => None,
+        // Of some requests only, it says nothing of the rest.
+        Objective::Success { share } | Objective::ErrorRate { share } if slo.only.is_all() => Some(share),
+        _ => None,
     });
     claims.reduce(f64::max).unwrap_or_else(|| level_before(view) - MARGIN)
 }

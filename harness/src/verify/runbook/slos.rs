@@ -9,7 +9,7 @@ use super::evidence::{gateway, in_ledgers, of};
 use super::{Scene, Told};
 use crate::record::RequestFact;
 use crate::scenario::plan::{Objective, Slo};
-use crate::verify::slo::{self, Judged};
+use crate::verify::slo::{self, Judged, Which};
 use crate::verify::text;
 use crate::verify::view::{View, ok};
 
@@ -40,7 +40,7 @@ pub(super) struct Misses<'a> {
 impl<'a> Misses<'a> {
     fn of(view: &View<'a>, slo: &Slo, late: impl Fn(&RequestFact) -> bool) -> Self {
         let mut misses = Self { samples: 0, failed: Vec::new(), slow: Vec::new(), answered: BTreeMap::new() };
-        for request in slo::requests(view, slo) {
+        for request in slo::selected(view, slo, Which::ItsPhases) {
             misses.samples += 1;
             if !ok(request) {
                 misses.failed.push(request);
@@ -153,8 +153,13 @@ fn undecided(scene: &Scene<'_, '_>, plan: &Slo, judged: &Judged) -> Told {
 
 fn failed(scene: &Scene<'_, '_>, plan: &Slo) -> Told {
     let view = scene.view;
-    let Objective::Latency { metric, bound, .. } = plan.objective else {
-        return success(scene, &Misses::of(view, plan, |_| false));
+    let (metric, bound) = match plan.objective {
+        Objective::Latency { metric, bound, .. } => (metric, bound),
+        Objective::Success { .. } | Objective::ErrorRate { .. } => {
+            return success(scene, &Misses::of(view, plan, |_| false));
+        }
+        Objective::Quality { .. } => return quality(scene, plan),
+        Objective::Rate { .. } => return rate(scene, plan),
     };
     let late = |request: &RequestFact| slo::measured(request, metric).is_some_and(|latency| latency > bound);
     let misses = Misses::of(view, plan, late);
@@ -226,6 +231,37 @@ fn whole(scene: &Scene<'_, '_>, misses: &Misses<'_>) -> Told {
         .look("Lengths of answers: a longer answer takes longer, on a service that is well too.")
         .change("Mend the part that takes the time: queues and prefill before the first token, decoding after it.")
         .change("Hold time to first token and time per token in objectives of their own: they do not depend on lengths.")
+}
+
+/// Answers that are whole, and not what was expected.
+fn quality(scene: &Scene<'_, '_>, plan: &Slo) -> Told {
+    let judged = slo::selected(scene.view, plan, Which::ItsPhases);
+    let wrong: Vec<&RequestFact> = judged.filter(|request| request.right == Some(false)).collect();
+    let again = wrong.iter().filter(|request| request.attempts > 1).count() as u64;
+    let again = (again > 0).then(|| {
+        format!("{} of the wrong answers took more than one attempt.", of(again, wrong.len() as u64))
+    });
+    Told::default()
+        .meaning(again)
+        .means("These answers came whole; their text is not what the corpus expects.")
+        .look("Which model answered, and whether a fallback to a smaller one took over (`model` in `requests.jsonl`).")
+        .change("Fall back to a model that is as good for these prompts, or expect less of it.")
+        .looking(in_ledgers(wrong.iter().copied()))
+}
+
+/// Too few good answers a second.
+fn rate(scene: &Scene<'_, '_>, plan: &Slo) -> Told {
+    let misses = Misses::of(scene.view, plan, |_| false);
+    if misses.failed.is_empty() {
+        return Told::default()
+            .means(
+                "No request failed: what was asked for is more than came, or answers came too late to count.",
+            )
+            .look("The rate that was sent: a target above it can't be met.")
+            .look("Whether users or sessions waited for slow answers: in a closed loop they send less then.")
+            .change("Send more, or add capacity where latency rises with the load.");
+    }
+    success(scene, &misses)
 }
 
 /// Requests that failed, by how.

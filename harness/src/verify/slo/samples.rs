@@ -11,21 +11,33 @@ use crate::scenario::plan::{Objective, Slo};
 
 /// A sample.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sample {
+pub(in super::super) struct Sample {
     /// The intended send of its request.
-    pub(super) at: Nanos,
+    pub(in super::super) at: Nanos,
     /// The phase that it lies in, by its place in the plan.
-    pub(super) phase: usize,
-    pub(super) good: bool,
+    pub(in super::super) phase: usize,
+    pub(in super::super) good: bool,
     /// Of an objective on a latency: none where the request did not succeed, and is slower than any bound.
-    pub(super) latency: Option<Duration>,
+    pub(in super::super) latency: Option<Duration>,
 }
 
-/// The samples of an objective, but for gaps.
-pub(super) fn of(view: &View<'_>, slo: &Slo) -> Vec<Sample> {
+/// The requests of which phases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Which {
+    /// Of those that the objective counts.
+    ItsPhases,
+    /// Of all.
+    AnyPhase,
+}
+
+/// The samples of an objective, but for gaps; in the order of phases and of when they were due.
+pub(in super::super) fn of(view: &View<'_>, slo: &Slo, which: Which) -> Vec<Sample> {
     let sample = |request: &RequestFact| {
         let (good, latency) = match slo.objective {
-            Objective::Success { .. } => (ok(request), None),
+            Objective::Success { .. } | Objective::ErrorRate { .. } | Objective::Rate { .. } => {
+                (ok(request), None)
+            }
+            Objective::Quality { .. } => (request.right?, None),
             Objective::Latency { .. } if !ok(request) => (false, None),
             Objective::Latency { metric, bound, .. } => {
                 let latency = measured(request, metric)?;
@@ -34,16 +46,31 @@ pub(super) fn of(view: &View<'_>, slo: &Slo) -> Vec<Sample> {
         };
         Some(Sample { at: request.intended, phase: usize::from(request.phase), good, latency })
     };
-    requests(view, slo).filter_map(sample).collect()
+    let mut samples: Vec<Sample> = selected(view, slo, which).filter_map(sample).collect();
+    samples.sort_by_key(|sample| (sample.phase, sample.at));
+    samples
 }
 
 /// The requests that an objective counts.
-pub(in crate::verify) fn requests<'a>(view: &View<'a>, slo: &Slo) -> impl Iterator<Item = &'a RequestFact> {
-    view.judged().filter(|request| slo.during.contains(&usize::from(request.phase)))
+pub(in super::super) fn selected<'a>(
+    view: &View<'a>,
+    slo: &Slo,
+    which: Which,
+) -> impl Iterator<Item = &'a RequestFact> {
+    view.judged().filter(move |request| counts(view, slo, request, which))
+}
+
+/// An objective counts this request.
+pub(in super::super) fn counts(view: &View<'_>, slo: &Slo, request: &RequestFact, which: Which) -> bool {
+    let only = &slo.only;
+    (which == Which::AnyPhase || slo.during.contains(&usize::from(request.phase)))
+        && only.cohort.is_none_or(|cohort| cohort == request.cohort)
+        && only.node.as_ref().is_none_or(|node| view.is_node(request.node, node))
+        && only.model.as_ref().is_none_or(|model| view.model(request) == model)
 }
 
 /// A successful request's sample of a metric, on the intended clock where it has one.
-pub(in crate::verify) fn measured(request: &RequestFact, metric: Metric) -> Option<Duration> {
+pub(in super::super) fn measured(request: &RequestFact, metric: Metric) -> Option<Duration> {
     match metric {
         Metric::Ttft => Some(request.first_content? - request.intended),
         Metric::Ttfb => Some(request.first_byte? - request.intended),

@@ -6,6 +6,7 @@
 
 mod failover;
 mod invariants;
+mod objectives;
 mod properties;
 mod runbook;
 mod verdict;
@@ -24,8 +25,8 @@ use crate::record::{
 use crate::scenario::Lines;
 use crate::scenario::plan::{
     Access, Api, ClientPolicy, Entry, FailoverBounds, FaultPlan, Length, Lengths, Limits, Matching, NodeKind,
-    NodePlan, Objective, OnTrap, Phase, Plan, PluginRef, RouterPolicy, Schedule, Sessions, Slo, Target,
-    Think, Traffic, Turns,
+    NodePlan, Objective, OnTrap, Phase, Plan, PluginRef, RouterPolicy, Schedule, Selector, Sessions, Slo,
+    Target, Think, Traffic, Turns,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -214,6 +215,7 @@ fn request(id: u64, sent: Nanos, node: u16) -> RequestFact {
         usage_tokens: None,
         counted_tokens: None,
         right: None,
+        model: None,
         clean_end: true,
     }
 }
@@ -269,7 +271,15 @@ fn evidence() -> Evidence {
 }
 
 fn slo(name: &str, text: &str, objective: Objective, during: &[usize]) -> Slo {
-    Slo { name: name.into(), text: text.into(), objective, during: during.to_vec() }
+    Slo {
+        name: name.into(),
+        text: text.into(),
+        objective,
+        during: during.to_vec(),
+        only: Selector::default(),
+        window: None,
+        budget: None,
+    }
 }
 
 pub(super) fn plan() -> Plan {
@@ -339,6 +349,7 @@ pub(super) fn plan() -> Plan {
             slo("availability", "success >= 95%", Objective::Success { share: 0.95 }, &[1]),
         ],
         arms: vec![crate::scenario::plan::Arm::Storm],
+        stops: Vec::new(),
         failover: Some(FailoverBounds {
             detection: Some(Duration::from_secs(2)),
             recovery: Some(Duration::from_secs(5)),

@@ -71,6 +71,7 @@ fn any_request() -> impl Strategy<Value = RequestFact> {
         usage_tokens: None,
         counted_tokens: None,
         right: None,
+        model: None,
         clean_end: what.2[2],
     })
 }
@@ -111,7 +112,8 @@ fn any_scene() -> impl Strategy<Value = Scene> {
     (facts, moment(), scheduled, entry, 0..=3_usize, any::<bool>()).prop_map(
         |((requests, attempts, node_events), duration, scheduled, entry, nodes, aborted)| {
             let mut scene = Scene::sound();
-            scene.facts = Facts { requests, sessions: Vec::new(), attempts, node_events, worst: Vec::new() };
+            let facts = Facts { requests, attempts, node_events, ..Facts::default() };
+            scene.facts = facts;
             scene.evidence.duration = duration;
             scene.evidence.aborted = aborted.then(|| "by a test".into());
             scene.scheduled = Some(scheduled.unwrap_or_default());

@@ -2,6 +2,7 @@
 
 mod faults;
 mod fleet;
+mod objectives;
 mod schedule;
 mod sessions;
 mod text;
