@@ -74,7 +74,9 @@ fn a_window_is_judged_by_itself_and_the_worst_is_shown() {
         }
     });
     let whole = row(&mut scene, SUCCESS, &ALL, |_| {});
-    assert_eq!((whole.good, whole.samples, whole.verdict), (1_160, 1_200, Verdict::Pass));
+    // So many misses one by one would prove 95 %; that they came together proves less.
+    assert_eq!((whole.good, whole.samples, whole.verdict), (1_160, 1_200, Verdict::Inconclusive));
+    assert!(whole.lower < 0.95 && Share::new(1_160, 1_200).lower >= 0.95, "{whole:?}");
     let worst = row(&mut scene, SUCCESS, &ALL, |slo| slo.window = Some(seconds(5.0)));
     let window = worst.window.clone().expect("it has windows");
     assert_eq!((window.windows, window.passed, window.failed), (12, 11, 0), "{worst:?}");
