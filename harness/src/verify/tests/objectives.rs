@@ -4,6 +4,7 @@ use squall_report::{Method, RateUnit, Severity};
 
 use super::*;
 use crate::scenario::plan::{Budget, Counted};
+use crate::verify::stats::Share;
 
 /// The row of the scene's only objective.
 fn row(
