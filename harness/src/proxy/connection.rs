@@ -46,6 +46,7 @@ pub(super) async fn accept(shared: Arc<Shared>, listener: Arc<TcpListener>, life
 
 /// Serves a connection until it ends, one way or another.
 async fn serve(shared: Arc<Shared>, stream: TcpStream, life: CancellationToken) {
+    let _open = shared.connected();
     let ender = Arc::new(Ender::default());
     let mut socket = ClientSocket::new(stream, Arc::clone(&ender));
     let met = tokio::select! {
@@ -188,7 +189,7 @@ impl Exchange<'_> {
         match ruling.verdict {
             RequestVerdict::Pass | RequestVerdict::Delay(_) => self.forward(entry, request, body).await,
             RequestVerdict::Respond(canned) => {
-                entry.status(canned.status.as_u16());
+                entry.status(canned.status, &canned.headers);
                 entry.ends(AttemptEnd::Injected);
                 Ok(answer(canned))
             }

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::Duration;
 
 use squall_report::{Cohort, Outcome};
 
@@ -24,6 +25,8 @@ pub struct Facts {
     pub attempts: Vec<AttemptFact>,
     /// Changes of nodes' states, in order.
     pub node_events: Vec<NodeEvent>,
+    /// The models that nodes were asked for, each once.
+    pub models: Vec<String>,
 }
 
 /// A row of `requests.jsonl`; the fields mean what [`super::RequestRow`]'s do.
@@ -32,6 +35,9 @@ pub struct Facts {
 #[expect(clippy::struct_excessive_bools, reason = "a row of a ledger: each is a column of its own")]
 pub struct RequestFact {
     pub id: RequestId,
+    pub session: Option<u64>,
+    pub turn: Option<u32>,
+    pub sub_request: Option<u32>,
     /// By its place in the plan.
     pub phase: u16,
     pub cohort: Cohort,
@@ -92,6 +98,10 @@ pub struct AttemptFact {
     pub marker: bool,
     pub after_end: bool,
     pub faults: u32,
+    /// By its place in [`Facts::models`].
+    pub model: Option<u16>,
+    pub retry_after: Option<Duration>,
+    pub connections: u32,
 }
 
 /// Reads the ledgers of the run in `folder`.
@@ -115,7 +125,8 @@ pub fn read_facts(folder: &Path, plan: &Plan) -> Result<Facts, RecordError> {
         })?;
     }
     ledger::read(folder, ATTEMPTS_FILE, |row: AttemptRow| {
-        facts.attempts.push(AttemptFact::of(&row, node_of(&row.node)?));
+        let model = row.model.as_deref().map(|model| place_of(model, &mut facts.models));
+        facts.attempts.push(AttemptFact::of(&row, node_of(&row.node)?, model));
         Ok(())
     })?;
     ledger::read(folder, NODES_FILE, |event| {
@@ -125,10 +136,22 @@ pub fn read_facts(folder: &Path, plan: &Plan) -> Result<Facts, RecordError> {
     Ok(facts)
 }
 
+/// A model's place among those that are known; there are few. Beyond what a place can say, all are the last.
+fn place_of(model: &str, models: &mut Vec<String>) -> u16 {
+    let place = models.iter().position(|known| known == model).unwrap_or_else(|| {
+        models.push(model.to_owned());
+        models.len() - 1
+    });
+    u16::try_from(place).unwrap_or(u16::MAX)
+}
+
 impl RequestFact {
     fn of(row: &RequestRow, phase: u16, node: Option<u16>) -> Self {
         Self {
             id: row.id,
+            session: row.session,
+            turn: row.turn,
+            sub_request: row.sub_request,
             phase,
             cohort: row.cohort,
             intended: row.intended_ns,
@@ -172,7 +195,7 @@ impl SessionFact {
 }
 
 impl AttemptFact {
-    fn of(row: &AttemptRow, node: u16) -> Self {
+    fn of(row: &AttemptRow, node: u16, model: Option<u16>) -> Self {
         Self {
             id: row.id,
             request: row.request,
@@ -186,6 +209,9 @@ impl AttemptFact {
             marker: row.marker,
             after_end: row.after_end,
             faults: row.faults,
+            model,
+            retry_after: row.retry_after_ms.map(Duration::from_millis),
+            connections: row.connections,
         }
     }
 }

@@ -41,6 +41,7 @@ fn plan() -> Plan {
             access: Access::default(),
             http: None,
             tokenizer: crate::scenario::plan::Tokenizer::Words,
+            promises: crate::scenario::plan::Promises::default(),
         },
         nodes: vec![NodePlan {
             name: "a".into(),
@@ -139,6 +140,9 @@ fn attempt(id: u64, at_ms: u64, probe: bool) -> AttemptRow {
         after_end: false,
         faults: 0,
         hedge: false,
+        model: None,
+        retry_after_ms: None,
+        connections: 1,
     }
 }
 

@@ -6,6 +6,7 @@ mod catalogue;
 mod client;
 mod determinism;
 mod fuzz;
+mod gateways;
 mod h2;
 mod hedge;
 mod interface;
