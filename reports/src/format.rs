@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use crate::{
-    Answers, Calibration, Client, Clients, Counts, Outcome, Peak, Report, Sessions, Skipped, Slo, Verdict,
+    Answers, Calibration, Client, Clients, Counts, Method, Outcome, Peak, Report, Sessions, Skipped, Slo,
+    Verdict,
 };
 
 /// What stands for a figure that there is none of.
@@ -225,6 +226,18 @@ pub(crate) fn observed(slo: &Slo) -> String {
         (true, None) if slo.samples > 0 => "a failure".into(),
         (false, Some(fraction)) => share(fraction),
         (_, None) => NONE.into(),
+    }
+}
+
+/// How an objective's bounds came about, in a few words.
+pub(crate) fn method(slo: &Slo) -> String {
+    match (slo.method, slo.effective_samples, slo.design_effect) {
+        (None, ..) => NONE.into(),
+        (Some(Method::ClopperPearsonEffective), Some(effective), Some(effect)) => format!(
+            "Clopper-Pearson on {} effective samples (design effect {effect:.1}: misses come together)",
+            count(effective.round() as u64)
+        ),
+        (Some(Method::ClopperPearson | Method::ClopperPearsonEffective), ..) => "Clopper-Pearson".into(),
     }
 }
 

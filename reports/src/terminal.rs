@@ -10,7 +10,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use crate::{Check, Failover, Fault, Invariant, Report, Slo, Verdict, format};
+use crate::{Check, Failover, Fault, Invariant, Method, Report, Slo, Verdict, format};
 use table::{Align, Table};
 
 /// Narrower terminals wrap by themselves.
@@ -125,9 +125,10 @@ fn ttft<'a>(report: &'a Report, phase: &str) -> Option<&'a crate::Latency> {
 }
 
 fn slos(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::Result<()> {
-    const NOTE: &str = "interval of the true share of good samples, 95% each way";
+    const NOTE: &str = "interval of the true share of good samples, 95% each way (Clopper-Pearson)";
     if width < NARROW {
-        return section(out, "SLOs", "", &sentences("SLO", report.slos.iter().map(slo_sentence)), width);
+        section(out, "SLOs", "", &sentences("SLO", report.slos.iter().map(slo_sentence)), width)?;
+        return methods(report, out, width);
     }
     let wide = width >= WIDE;
     let mut table = Table::new(&[
@@ -157,7 +158,17 @@ fn slos(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::Res
             format::interval(slo.lower, slo.upper),
         ]);
     }
-    section(out, "SLOs", NOTE, &table, width)
+    section(out, "SLOs", NOTE, &table, width)?;
+    methods(report, out, width)
+}
+
+/// How the bounds on an objective came about, where not as on all others.
+fn methods(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::Result<()> {
+    let unlike =
+        report.slos.iter().filter(|slo| slo.method.is_some_and(|method| method != Method::ClopperPearson));
+    unlike
+        .into_iter()
+        .try_for_each(|slo| wrapped(out, &format!("{}: {}", slo.name, format::method(slo)), "  ", width))
 }
 
 fn slo_sentence(slo: &Slo) -> (Verdict, String) {

@@ -26,6 +26,10 @@ mod load;
 const HEADING: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
+/// How objectives are judged.
+const METHOD: &str =
+    "bounds at 95 % each way: Clopper-Pearson, on effective samples where misses come together";
+
 /// The built-in plugins that end nodes.
 const KILLERS: [&str; 4] = ["crash-loop", "flap", "node-kill", "zone-outage"];
 
@@ -243,6 +247,7 @@ impl<'a> Checked<'a> {
         section(&mut text, "Timeline", &self.timeline());
         if !plan.slos.is_empty() {
             section(&mut text, "Objectives", &self.objectives());
+            let _ = writeln!(text, "  {METHOD}");
         }
         if let Some(bounds) = &plan.failover {
             section(&mut text, "Failover", &rows(&failover(bounds)));

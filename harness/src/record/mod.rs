@@ -5,6 +5,7 @@
 
 mod digest;
 mod facts;
+mod gaps;
 mod histogram;
 mod interval;
 mod ledger;
@@ -148,7 +149,7 @@ pub struct Recorded {
 }
 
 /// Gaps between content events, as an SLO on `itl` counts them.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Gaps {
     /// All gaps of the SLO's phases.
     pub samples: u64,
@@ -156,6 +157,21 @@ pub struct Gaps {
     pub good: u64,
     /// The gap at the SLO's percentile, milliseconds.
     pub observed_ms: Option<f64>,
+    /// The same by slices of time.
+    pub slices: Vec<GapSlice>,
+}
+
+/// Gaps of requests that were intended in one slice of time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GapSlice {
+    /// The slice's start.
+    pub start: Nanos,
+    /// Its phase, by its place in the plan.
+    pub phase: usize,
+    /// All gaps.
+    pub samples: u64,
+    /// Of these, within the SLO's bound.
+    pub good: u64,
 }
 
 /// How the run stands, for whoever watches it.

@@ -8,12 +8,13 @@ use std::time::Duration;
 use squall_report::{Clock, Cohort, Counts, Curve, Latency, Metric, Node, NodeState, Outcome, Point, Slice};
 
 use super::digest::FaultDigest;
+use super::gaps::GapObjective;
 use super::histogram::Latencies;
 use super::row::{AttemptRow, FaultRow, NodeEvent, RequestRow};
 use super::{Gaps, PhaseLive, Recorded};
 use crate::clock::Nanos;
 use crate::name::NodeName;
-use crate::scenario::plan::{Objective, Plan};
+use crate::scenario::plan::Plan;
 
 /// A run is drawn in at most about this many slices.
 const SLICES: u64 = 180;
@@ -87,15 +88,6 @@ impl SliceTable {
     }
 }
 
-/// An SLO on gaps: they are in no ledger, so they are counted as they come.
-struct GapObjective {
-    slo: usize,
-    during: Vec<usize>,
-    bound: Duration,
-    share: f64,
-    gaps: Gaps,
-}
-
 impl Tables {
     pub(super) fn new(plan: &Plan) -> Self {
         let phases = plan.phases.len();
@@ -104,12 +96,8 @@ impl Tables {
         let known = plan.traffic.limits.requests.is_none();
         let slices = if known { run.as_secs().div_ceil(SLICES) } else { 0 };
         let slice_length = SLICE_MIN.max(Duration::from_secs(slices));
-        let objectives = plan.slos.iter().enumerate().filter_map(|(slo, objective)| {
-            let Objective::Latency { metric: Metric::Itl, share, bound } = objective.objective else {
-                return None;
-            };
-            Some(GapObjective { slo, during: objective.during.clone(), bound, share, gaps: Gaps::default() })
-        });
+        let objectives =
+            plan.slos.iter().enumerate().filter_map(|(place, slo)| GapObjective::new(place, slo));
         let nodes = plan.nodes.iter().map(|node| Node {
             name: node.name.to_string(),
             zone: node.zone.clone(),
@@ -206,15 +194,9 @@ impl Tables {
                 cell.record(gap);
                 interval(Metric::Itl, Clock::Stream, gap);
             }
-            self.objectives(phase, gaps);
-        }
-    }
-
-    fn objectives(&mut self, phase: usize, gaps: &[u32]) {
-        for objective in self.objectives.iter_mut().filter(|objective| objective.during.contains(&phase)) {
-            let good = gaps.iter().filter(|gap| Duration::from_nanos(u64::from(**gap)) <= objective.bound);
-            objective.gaps.samples += gaps.len() as u64;
-            objective.gaps.good += good.count() as u64;
+            for objective in &mut self.objectives {
+                objective.count(phase, row.intended_ns, gaps);
+            }
         }
     }
 
@@ -290,7 +272,7 @@ impl Tables {
             for phase in &objective.during {
                 all.add(&self.all(*phase, Metric::Itl, Clock::Stream));
             }
-            gaps[objective.slo] = Gaps { observed_ms: all.at(objective.share), ..objective.gaps };
+            gaps[objective.slo] = objective.counted(all.at(objective.share));
         }
         Recorded {
             latency: self.latency_rows(),

@@ -17,6 +17,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 mod text;
+mod timetable;
 mod view;
 
 use squall_report::{

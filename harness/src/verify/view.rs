@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use squall_report::Outcome;
 
+use super::timetable::Timetable;
 use crate::clock::Nanos;
 use crate::fault::NodeState;
 use crate::name::RequestId;
@@ -23,6 +24,8 @@ pub(super) struct View<'a> {
     pub(super) work: Vec<&'a AttemptFact>,
     /// Every time that a node was down, by its beginning.
     pub(super) downs: Vec<Down>,
+    /// The storm's timetable.
+    pub(super) timetable: Timetable,
     requests: HashMap<RequestId, &'a RequestFact>,
     attempts: HashMap<RequestId, Attempts>,
     /// The states of each node, in order.
@@ -65,11 +68,13 @@ impl<'a> View<'a> {
         let mut downs: Vec<Down> =
             (0_u16..).zip(&states).flat_map(|(node, states)| downs(node, states)).collect();
         downs.sort_by_key(|down| down.from);
+        let until = plan.end().min(duration);
         Self {
             plan,
             facts,
-            until: plan.end().min(duration),
+            until,
             work,
+            timetable: Timetable::new(plan, &downs, until),
             downs,
             requests: facts.requests.iter().map(|request| (request.id, request)).collect(),
             attempts,

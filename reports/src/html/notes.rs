@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::section;
 
 /// Terms in the order in which a reader meets them.
-const TERMS: [(&str, &str); 18] = [
+const TERMS: [(&str, &str); 19] = [
     (
         "ttft",
         "Time to first token: to the first event with content. A role or an empty chunk does not count.",
@@ -35,6 +35,10 @@ const TERMS: [(&str, &str); 18] = [
     (
         "95% interval",
         "The true share of good samples lies above its lower bound, and below its upper bound, with 95% confidence each (Clopper and Pearson).",
+    ),
+    (
+        "effective samples, design effect",
+        "What fails in a storm fails together, so that samples say less than their number. The design effect is how many times the variance between slices of a second is that of independent samples; the bounds are taken on samples divided by it (Korn and Graubard). The storm's timetable is taken as given: slices are compared within its pieces.",
     ),
     ("inconclusive", "The evidence does not decide. It is no pass."),
     ("faulted, collateral", "Requests that a fault touched or whose node was down, and the rest."),

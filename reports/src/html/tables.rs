@@ -7,7 +7,7 @@ use crate::{Counts, Failover, Fault, Invariant, Report, Slo, format};
 
 /// The objectives.
 pub(super) fn slos(report: &Report) -> Markup {
-    const HEAD: [Column; 8] = [
+    const HEAD: [Column; 9] = [
         Column::text("SLO"),
         Column::text("Verdict"),
         Column::text("Objective"),
@@ -16,6 +16,7 @@ pub(super) fn slos(report: &Report) -> Markup {
         Column::figure("Good of samples"),
         Column::figure("95% interval"),
         Column::figure("A pass needs"),
+        Column::prose("Method"),
     ];
     let row = |slo: &Slo| {
         vec![
@@ -27,6 +28,7 @@ pub(super) fn slos(report: &Report) -> Markup {
             html! { (format::count(slo.good)) " of " (format::count(slo.samples)) },
             html! { (format::interval(slo.lower, slo.upper)) },
             html! { (format::share(slo.target)) " of " (format::count(slo.needed)) "+" },
+            html! { (format::method(slo)) },
         ]
     };
     let rows: Vec<_> = report.slos.iter().map(row).collect();

@@ -40,10 +40,19 @@ const TEXTS: [&str; 8] = [
     "🌩️ e\u{301}",
 ];
 /// Their words are those of an enum.
-const FIXED: [&str; 5] = ["verdict", "metric", "cohort", "clock", "schema"];
+const FIXED: [&str; 6] = ["verdict", "method", "metric", "cohort", "clock", "schema"];
 /// Figures that may be null.
-const NULLABLE: [&str; 7] =
-    ["t1_s", "detection_s", "first_rescue_s", "recovery_s", "failback_s", "amplification_mean", "observed"];
+const NULLABLE: [&str; 9] = [
+    "t1_s",
+    "detection_s",
+    "first_rescue_s",
+    "recovery_s",
+    "failback_s",
+    "amplification_mean",
+    "observed",
+    "effective_samples",
+    "design_effect",
+];
 
 /// Replaces about one value in `rarity` by an extreme of its kind.
 fn spoil(value: &mut Value, key: &str, dice: &mut Dice, rarity: u64) {

@@ -3,8 +3,8 @@
 
 use squall_report::{
     Answers, Calibration, Check, Client, Clients, Clock, Cohort, Counter, Counts, Curve, Failover, Fault,
-    Invariant, Lag, Latency, Metric, Node, NodeState, Peak, Percentiles, Phase, Point, Report, SCHEMA,
-    ScenarioInfo, Skipped, Slice, Slo, Verdict,
+    Invariant, Lag, Latency, Method, Metric, Node, NodeState, Peak, Percentiles, Phase, Point, Report,
+    SCHEMA, ScenarioInfo, Skipped, Slice, Slo, Verdict,
 };
 
 const DIED: u32 = 22;
@@ -132,6 +132,7 @@ pub(crate) fn inconclusive() -> Report {
     for slo in &mut report.slos {
         slo.verdict = Verdict::Inconclusive;
         (slo.samples, slo.good, slo.lower, slo.upper) = (24, 24, 0.8827, 1.0);
+        (slo.method, slo.effective_samples) = (Some(Method::ClopperPearson), Some(24.0));
     }
     (report.slos[2].samples, report.slos[2].good, report.slos[2].observed) = (0, 0, None);
     (report.slos[2].lower, report.slos[2].upper) = (0.0, 1.0);
@@ -347,6 +348,9 @@ fn slos() -> Vec<Slo> {
             upper: 1.0,
             observed: Some(187.4),
             needed: 59,
+            method: Some(Method::ClopperPearson),
+            effective_samples: Some(833.0),
+            design_effect: Some(1.0),
             verdict: Verdict::Pass,
         },
         Slo {
@@ -360,6 +364,9 @@ fn slos() -> Vec<Slo> {
             upper: 1.0,
             observed: Some(1.0),
             needed: 299,
+            method: Some(Method::ClopperPearson),
+            effective_samples: Some(833.0),
+            design_effect: Some(1.0),
             verdict: Verdict::Pass,
         },
         Slo {
@@ -373,6 +380,9 @@ fn slos() -> Vec<Slo> {
             upper: 0.989_52,
             observed: Some(439.0 / 448.0),
             needed: 59,
+            method: Some(Method::ClopperPearsonEffective),
+            effective_samples: Some(297.4),
+            design_effect: Some(1.48),
             verdict: Verdict::Pass,
         },
     ]

@@ -278,7 +278,7 @@ fn slo(name: &str, text: &str, objective: Objective, during: &[usize]) -> Slo {
     Slo { name: name.into(), text: text.into(), objective, during: during.to_vec() }
 }
 
-fn plan() -> Plan {
+pub(super) fn plan() -> Plan {
     let node = |name: &str| NodePlan {
         name: name.into(),
         zone: String::new(),

@@ -1,7 +1,7 @@
 //! The verdict on the run, its objectives, and the sentences that go with them.
 
 use super::*;
-use crate::record::Gaps;
+use crate::record::{GapSlice, Gaps};
 
 #[test]
 fn a_sound_run_passes_and_says_with_what() {
@@ -178,7 +178,8 @@ fn gaps_are_judged_as_they_were_counted() {
     scene.plan.slos = vec![slo("gaps", "p99(itl) <= 20ms", itl, &[0, 1])];
     let mut recorded = scene.recorded();
     let mut judged = |samples, good| {
-        recorded.gaps = vec![Gaps { samples, good, observed_ms: Some(12.5) }];
+        let slices = vec![GapSlice { start: Nanos::ZERO, phase: 0, samples, good }];
+        recorded.gaps = vec![Gaps { samples, good, observed_ms: Some(12.5), slices }];
         let report = judge(&scene.plan, &recorded, &scene.facts, scene.evidence.clone());
         (report.slos[0].verdict, report.slos[0].observed)
     };

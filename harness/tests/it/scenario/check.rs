@@ -52,6 +52,7 @@ fn check_prints_the_plan() {
       first token                p95(ttft) <= 800ms  steady, recovery     59      753
       availability               success >= 99%      steady, recovery    299      753
       availability in the storm  success >= 95%      storm                59      385
+      bounds at 95 % each way: Clopper-Pearson, on effective samples where misses come together
 
     Failover
       detection           within 2s

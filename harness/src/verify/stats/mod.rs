@@ -1,14 +1,27 @@
-//! Exact bounds on a share: what k good of n samples say of the whole they were drawn from.
+//! Bounds on a share: what k good of n samples say of the whole they were drawn from.
 //!
 //! Clopper and Pearson (1934): each bound is the share at which a run at least as extreme as this one
 //! would be seen in 5 % of cases. One-sided, so a claim is proven or refuted at 95 %. They never say
-//! more than the samples do: the true coverage is 95 % or above for every n and every share.
+//! more than independent samples do: the true coverage is 95 % or above for every n and every share.
+//!
+//! In a storm samples are not independent: what fails, fails together. Then n samples say as much as
+//! fewer independent ones do, and the same bounds are taken on so many (Korn and Graubard, "Confidence
+//! intervals for proportions with small expected number of positive counts", Survey Methodology 24,
+//! 1998). How many is estimated from slices of time ([`slices`]).
 
-use squall_report::Verdict;
+#[cfg(test)]
+mod simulated;
+mod slices;
+mod student;
+
+use squall_report::{Method, Verdict};
 use statrs::function::beta::checked_beta_reg;
 
+pub(super) use slices::{Cell, Ratio};
+pub(super) use student::t_quantile;
+
 /// The risk of a bound that is wrong.
-const RISK: f64 = 0.05;
+pub(super) const RISK: f64 = 0.05;
 /// Halvings of the interval that a bound is looked for in: more than a double has digits.
 const HALVINGS: usize = 80;
 
@@ -19,17 +32,59 @@ pub(super) struct Share {
     pub(super) samples: u64,
     /// Of these, good.
     pub(super) good: u64,
+    /// So many independent samples say as much.
+    pub(super) effective: f64,
+    /// How many times the variance is that of independent samples, 1 or more; none where nothing can
+    /// be told of it.
+    pub(super) design_effect: Option<f64>,
     /// The true share is at least this, at 95 %.
     pub(super) lower: f64,
-    /// The true share is at most this, at 95 %.
+    /// The true share is at most this, at 95 %, or as the risk of [`Share::with_risk`] says.
     pub(super) upper: f64,
 }
 
 impl Share {
-    /// `good` of `samples`; more good than samples can't be, and counts as all.
+    /// `good` of `samples` that are independent; more good than samples can't be, and counts as all.
     pub(super) fn new(good: u64, samples: u64) -> Self {
         let good = good.min(samples);
-        Self { samples, good, lower: lower(good, samples), upper: 1.0 - lower(samples - good, samples) }
+        let effective = samples as f64;
+        Self { samples, good, effective, design_effect: None, lower: 0.0, upper: 1.0 }.with_risk(RISK)
+    }
+
+    /// The samples of slices of time, each with its good ones. Slices are taken as independent of each
+    /// other, the samples in one are not.
+    pub(super) fn of_slices(cells: &[Cell]) -> Self {
+        let (samples, good) = cells.iter().fold((0.0, 0.0), |sum, cell| (sum.0 + cell.of, sum.1 + cell.good));
+        let plain = Self::new(good as u64, samples as u64);
+        let Some(Ratio { value: ratio, variance, degrees }) = Ratio::of(cells) else { return plain };
+        let independent = ratio * (1.0 - ratio) / samples;
+        // Where all are alike, nothing can be seen of how they come together.
+        let effect = if independent > 0.0 { (variance / independent).max(1.0) } else { 1.0 };
+        // Only what is beyond independence was estimated, from as many slices as there are: for few of
+        // them it counts for more, as Student's t does. Korn and Graubard correct all of it, which
+        // would widen the bounds on independent samples too.
+        let few = t_quantile(1.0 - RISK, degrees) / t_quantile(1.0 - RISK, samples - 1.0);
+        let effective = (samples / (1.0 + (effect - 1.0) * few * few)).clamp(1.0, samples);
+        Self { effective, design_effect: Some(effect), ..plain }.with_risk(RISK)
+    }
+
+    /// The same with bounds of which the upper one is wrong in this share of cases.
+    pub(super) fn with_risk(self, upper: f64) -> Self {
+        if self.samples == 0 {
+            return self;
+        }
+        let good = self.good as f64 / self.samples as f64 * self.effective;
+        let missed = (self.samples - self.good) as f64 / self.samples as f64 * self.effective;
+        Self { lower: lower(good, missed, RISK), upper: 1.0 - lower(missed, good, upper), ..self }
+    }
+
+    /// How the bounds came about.
+    pub(super) fn method(self) -> Method {
+        if self.effective < self.samples as f64 {
+            Method::ClopperPearsonEffective
+        } else {
+            Method::ClopperPearson
+        }
     }
 
     /// The observed share; none without samples.
@@ -51,20 +106,21 @@ impl Share {
     }
 }
 
-/// The share at which `good` or more of `samples` would be seen in 5 % of cases.
-fn lower(good: u64, samples: u64) -> f64 {
-    if good == 0 {
+/// The share at which `good` or more of `good + missed` would be seen in a share `risk` of cases.
+/// Neither need be whole.
+fn lower(good: f64, missed: f64, risk: f64) -> f64 {
+    if good <= 0.0 {
         return 0.0;
     }
-    if good == samples {
+    if missed <= 0.0 {
         // In closed form, so that it agrees to the last digit with the samples that a pass needs.
-        return RISK.powf(1.0 / samples as f64);
+        return risk.powf(1.0 / good);
     }
-    let (a, b) = (good as f64, (samples - good + 1) as f64);
+    let (a, b) = (good, missed + 1.0);
     // I_x(k, n − k + 1) is the chance of k or more of n at share x; it grows with x. Halving needs
     // only that: Newton's method on it is not safe for every k and n.
-    let too_high = |share: f64| checked_beta_reg(a, b, share).is_ok_and(|chance| chance > RISK);
-    let (mut low, mut high) = (0.0, good as f64 / samples as f64);
+    let too_high = |share: f64| checked_beta_reg(a, b, share).is_ok_and(|chance| chance > risk);
+    let (mut low, mut high) = (0.0, good / (good + missed));
     for _ in 0..HALVINGS {
         let middle = f64::midpoint(low, high);
         if too_high(middle) {

@@ -1,0 +1,59 @@
+//! The nodes, and the faults that met them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A node and what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Its zone; empty when the scenario gives none.
+    pub zone: String,
+    /// Attempts at work (not probes) that reached it.
+    pub attempts: u64,
+    /// Its states in order; each lasts until the next.
+    pub states: Vec<NodeState>,
+}
+
+/// A change of a node's state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct NodeState {
+    /// When.
+    pub at_s: f64,
+    /// `starting`, `up`, `paused` or `down`.
+    pub state: String,
+}
+
+/// A fault of the scenario and what it did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Fault {
+    /// The plugin, as the scenario names it.
+    pub plugin: String,
+    /// SHA-256 of the plugin's bytes, hex.
+    pub sha256: String,
+    /// The phase it belongs to.
+    pub phase: String,
+    /// The nodes it was granted.
+    pub nodes: Vec<String>,
+    /// When it was switched on, by plan.
+    pub start_s: f64,
+    /// When it was withdrawn, by plan.
+    pub end_s: f64,
+    /// Verdicts other than pass, and actions on nodes.
+    pub fired: u64,
+    /// Calls that did not return.
+    pub traps: u64,
+    /// What the first trap said.
+    pub trap: Option<String>,
+    /// The plugin's own counters.
+    pub counters: Vec<Counter>,
+}
+
+/// A plugin's own counter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Counter {
+    pub name: String,
+    pub value: u64,
+}
