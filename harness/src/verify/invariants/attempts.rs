@@ -73,16 +73,14 @@ pub(super) fn within_retry_bound(view: &View<'_>) -> Invariant {
     let bound = match &view.plan.target.entry {
         Entry::Router(policy) if policy.failover => Tuning::default().retries + 1,
         Entry::Router(_) | Entry::Node(_) => 1,
-        Entry::Url(_) | Entry::Command(_) if view.plan.target.promises.attempts.is_some() => {
-            view.plan.target.promises.attempts.unwrap_or(u32::MAX)
-        }
         Entry::Url(_) | Entry::Command(_) => {
-            let most = attempts().map(|(_, count, _)| count).max().unwrap_or_default();
-            let most = text::count(u64::from(most), "attempt");
-            return not_checked(
-                BOUND,
-                format!("the gateway promises no bound (`promises.attempts`); the most was {most}"),
-            );
+            let Some(promised) = view.plan.target.promises.attempts else {
+                let most = attempts().map(|(_, count, _)| count).max().unwrap_or_default();
+                let most = text::count(u64::from(most), "attempt");
+                let why = format!("the gateway promises no bound (`promises.attempts`); the most was {most}");
+                return not_checked(BOUND, why);
+            };
+            promised
         }
     };
     if view.work.is_empty() {

@@ -71,16 +71,21 @@ impl Troubles {
         for attempt in &view.facts.attempts {
             let failed = match attempt.how {
                 AttemptEnd::Complete => attempt.status.is_some_and(|status| status == 429 || status >= 500),
-                AttemptEnd::Cut | AttemptEnd::Reset | AttemptEnd::Unreachable | AttemptEnd::Injected => true,
                 // The other side gave up: on an answer that did not come, perhaps.
-                AttemptEnd::ClientLeft => true,
+                AttemptEnd::ClientLeft
+                | AttemptEnd::Cut
+                | AttemptEnd::Reset
+                | AttemptEnd::Unreachable
+                | AttemptEnd::Injected => true,
                 AttemptEnd::Aborted => false,
             };
             if failed {
                 of.entry(attempt.node).or_default().push(attempt.end);
             }
         }
-        of.values_mut().for_each(|troubles| troubles.sort_unstable());
+        for troubles in of.values_mut() {
+            troubles.sort_unstable();
+        }
         Self(of)
     }
 

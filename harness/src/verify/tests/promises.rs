@@ -80,7 +80,7 @@ fn another_model() {
             scene.facts.models.push("tiny".into());
             scene.facts.attempts[100].model = Some(1);
             scene.facts.attempts[101].model = None;
-            scene.plan.target.promises.models = promised.iter().map(ToString::to_string).collect();
+            scene.plan.target.promises.models = promised.iter().map(|model| (*model).into()).collect();
         })
     };
     assert_eq!(asked(&[]), (Verdict::NotChecked, 0));

@@ -121,14 +121,16 @@ impl Asked {
     async fn attempt(&mut self) -> Option<(usize, Response<Incoming>)> {
         let unbounded = self.fleet.is(Defect::RetriesWithoutBound);
         while self.attempts < if unbounded { NO_BOUND } else { ATTEMPTS } {
-            let node = match self.another_model() {
-                true => ANOTHER,
-                false => self.fleet.pick(self.conversation, &self.tried)?,
+            let node = if self.another_model() {
+                ANOTHER
+            } else {
+                self.fleet.pick(self.conversation, &self.tried)?
             };
             self.attempts += 1;
             if !unbounded {
                 self.tried.push(node);
-            } else if self.attempts > ATTEMPTS {
+            }
+            if self.attempts > ATTEMPTS {
                 self.fleet.wrong();
             }
             if self.attempts > 1 && self.fleet.is(Defect::LiesOfItsAttempts) {
@@ -141,7 +143,9 @@ impl Asked {
                 continue;
             };
             match retry_after(&response) {
-                Some(_) if self.fleet.is(Defect::IgnoresRetryAfter) => drop(self.fleet.wrong()),
+                Some(_) if self.fleet.is(Defect::IgnoresRetryAfter) => {
+                    self.fleet.wrong();
+                }
                 Some(wait) => self.fleet.waits(node, wait),
                 None => {}
             }

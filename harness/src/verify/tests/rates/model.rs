@@ -96,27 +96,22 @@ impl Model {
         now >= self.dies && now < self.back
     }
 
-    /// Since the death, or the return, in seconds; large before it.
-    fn since(&self, what: Nanos, now: Nanos) -> f64 {
-        if now < what { f64::MAX } else { (now - what).as_secs_f64() }
-    }
-
     /// Whose turn it is, and whether the dead node was tried before.
     fn pick(&mut self, now: Nanos) -> (u16, bool) {
         self.turn += 1;
         let next = (self.turn % 3) as u16;
         let other = 1 + (self.turn / 3 % 2) as u16;
         match self.wrong {
-            Some(Wrong::Shuns(long)) if next == 0 && self.since(self.back, now) < long => {
+            Some(Wrong::Shuns(long)) if next == 0 && since(self.back, now) < long => {
                 return (other, false);
             }
-            Some(Wrong::Herds(long)) if self.since(self.back, now) < long => return (0, false),
+            Some(Wrong::Herds(long)) if since(self.back, now) < long => return (0, false),
             _ => {}
         }
         if next != 0 || !self.is_away(now) {
             return (next, false);
         }
-        let since = self.since(self.dies, now);
+        let since = since(self.dies, now);
         let sends = match self.wrong {
             Some(Wrong::Sends(long)) => since < long,
             Some(Wrong::Resumes(after)) => since >= after && since < after + 2.0,
@@ -132,7 +127,7 @@ impl Model {
         let (node, tried_the_dead) = self.pick(now);
         let mut lasts = self.rng.random_range(0.2..0.8);
         if let Some(Wrong::Herds(_)) = self.wrong
-            && self.since(self.back, now) < 5.0
+            && since(self.back, now) < 5.0
         {
             // Everybody's work takes longer than its share would.
             lasts *= 2.0;
@@ -167,7 +162,7 @@ impl Model {
     }
 
     fn fails(&mut self, now: Nanos) -> bool {
-        let since = self.since(self.dies, now);
+        let since = since(self.dies, now);
         let share = match self.wrong {
             Some(Wrong::Fails(share)) => share,
             Some(Wrong::Loses(share)) if self.is_away(now) => share,
@@ -232,4 +227,9 @@ impl Model {
         let number = self.scene.facts.attempts.len() as u64;
         self.scene.facts.attempts.push(AttemptFact { after_end, ..attempt(number, request, start, 1) });
     }
+}
+
+/// Since the death, or the return, in seconds; large before it.
+fn since(what: Nanos, now: Nanos) -> f64 {
+    if now < what { f64::MAX } else { (now - what).as_secs_f64() }
 }
