@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::calibration::Calibration;
 use crate::clock::{Clock, Nanos};
+use crate::compare;
 use crate::correlation::Correlator;
 use crate::fault::{self, NodeControl, NodeInfo};
 use crate::fleet::reaper::Reaper;
@@ -45,6 +46,8 @@ pub struct Options {
     pub started_at: String,
     /// What this machine's client was measured to carry, where that is known.
     pub calibration: Option<Calibration>,
+    /// The folder of the same run without its faults, to be compared with, where there is one.
+    pub control: Option<PathBuf>,
 }
 
 /// Why a run could not be carried out; nothing was judged.
@@ -82,6 +85,9 @@ pub enum RunError {
     /// The records could not be written.
     #[error(transparent)]
     Record(#[from] record::RecordError),
+    /// The run could not be compared with its control arm.
+    #[error("the run can't be compared with its control arm: {0}")]
+    Compare(#[from] compare::CompareError),
     /// The report could not be written.
     #[error(transparent)]
     Render(#[from] squall_report::RenderError),
@@ -90,7 +96,7 @@ pub enum RunError {
 impl RunError {
     /// The load had begun: the run happened, but can't be judged.
     pub fn is_late(&self) -> bool {
-        matches!(self, Self::Load(_) | Self::Record(_) | Self::Render(_))
+        matches!(self, Self::Load(_) | Self::Record(_) | Self::Compare(_) | Self::Render(_))
     }
 }
 
@@ -167,7 +173,10 @@ pub async fn run(
 
     let recorded = recording.finish()?;
     let facts = record::read_facts(&options.dir, &plan)?;
-    let report = verify::judge(&plan, &recorded, &facts, evidence);
+    let mut report = verify::judge(&plan, &recorded, &facts, evidence);
+    if let Some(control) = &options.control {
+        report.control = Some(compare::with_control(control, &report, &options.dir)?);
+    }
     squall_report::write_all(&report, &options.dir)?;
     Ok(report)
 }

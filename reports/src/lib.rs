@@ -3,7 +3,10 @@
 //! Everything that is shown comes from one `Report` value. It is computed once, by the harness; a
 //! renderer takes it and a `Write`, and decides nothing.
 
+mod annotations;
+mod capacity;
 mod chart;
+mod comparison;
 mod files;
 mod format;
 mod html;
@@ -12,12 +15,16 @@ mod junit;
 mod markdown;
 mod model;
 mod terminal;
+mod told;
 
+pub use annotations::{Annotation, Level, write_annotation, write_annotations};
+pub use capacity::*;
 pub use chart::{TracePicture, write_trace_svg};
+pub use comparison::*;
 pub use files::{RenderError, write_all};
 pub use html::write_html;
 pub use json::{schema, schema_text, write_json};
 pub use junit::write_junit;
-pub use markdown::write_markdown;
+pub use markdown::{write_markdown, write_markdown_within};
 pub use model::*;
 pub use terminal::write_terminal;

@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use crate::{Failover, Report, Verdict, format};
+use crate::{Failover, Report, Verdict, comparison, format};
 
 /// Rows of a table and items of a list; the rest is in `report.html`.
 const MOST_ROWS: usize = 100;
@@ -14,15 +14,29 @@ const MOST_LETTERS: usize = 500;
 /// Bytes; some are left for what a workflow adds.
 const MOST_BYTES: usize = 1_000_000;
 
+/// What a text ends with that was cut.
+const REST: &str = "\nThe rest is in `report.html`.\n";
+
 /// Writes the report as GitHub-flavoured Markdown.
 pub fn write_markdown(report: &Report, out: &mut (impl Write + ?Sized)) -> io::Result<()> {
+    write_markdown_within(report, MOST_BYTES, out)
+}
+
+/// The same in at most `most` bytes; nothing where these hold not a line of it.
+pub fn write_markdown_within(
+    report: &Report,
+    most: usize,
+    out: &mut (impl Write + ?Sized),
+) -> io::Result<()> {
     let mut text = Vec::new();
     summary(report, &mut text)?;
-    if text.len() > MOST_BYTES {
-        text.truncate(MOST_BYTES);
+    if text.len() > most {
+        text.truncate(most.saturating_sub(REST.len()));
         // Up to the last whole line, which is also whole UTF-8.
         text.truncate(text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
-        writeln!(text, "\nThe rest is in `report.html`.")?;
+        if !text.is_empty() {
+            text.extend_from_slice(REST.as_bytes());
+        }
     }
     out.write_all(&text)?;
     out.flush()
@@ -35,6 +49,11 @@ fn summary(report: &Report, out: &mut Vec<u8>) -> io::Result<()> {
     failover(report, out)?;
     invariants(report, out)?;
     faults(report, out)?;
+    if let Some(control) = &report.control {
+        writeln!(out, "## What the faults changed\n\nThis run against the same one without its faults.")?;
+        comparison::rows(control, out)?;
+        writeln!(out)?;
+    }
     let told = format::sessions(report.sessions.as_ref()).into_iter().chain(format::clients(&report.clients));
     let told = format::skipped(&report.skipped).into_iter().chain(told);
     for said in told.chain(format::answers(&report.answers)) {
@@ -212,7 +231,7 @@ fn code(text: &str) -> String {
 }
 
 /// Text from outside, as text: on one line, with nothing that Markdown or HTML would read.
-fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in format::line(&format::shortened(text, MOST_LETTERS)).chars() {
         match letter {

@@ -10,8 +10,9 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
+use crate::comparison;
 use crate::{Check, Failover, Fault, Invariant, Method, Report, Slo, Verdict, format};
-use table::{Align, Table};
+pub(crate) use table::{Align, Table};
 
 /// Narrower terminals wrap by themselves.
 const LEAST_WIDTH: u16 = 60;
@@ -50,6 +51,7 @@ pub fn write_terminal(
     failovers(report, out, width)?;
     invariants(report, out, width)?;
     faults(report, out, width)?;
+    control(report, out, width)?;
     said(out, "Sessions", &format::sessions(report.sessions.as_ref()), width)?;
     said(out, "Answers", &format::answers(&report.answers), width)?;
     client(report, out, width)?;
@@ -337,6 +339,13 @@ fn said(out: &mut (impl Write + ?Sized), heading: &str, said: &[String], width: 
     said.iter().try_for_each(|text| wrapped(out, text, "  ", width))
 }
 
+/// What the faults changed.
+fn control(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::Result<()> {
+    let Some(control) = &report.control else { return Ok(()) };
+    let note = "this run against the same one without its faults; ms, share or 1/s";
+    section(out, "Control arm", note, &comparison::table(control), width)
+}
+
 fn client(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::Result<()> {
     let client = &report.client;
     let lag = &client.dispatch_lag_us;
@@ -362,7 +371,7 @@ fn client(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::R
 }
 
 /// A table under its title, if it has rows.
-fn section(
+pub(crate) fn section(
     out: &mut (impl Write + ?Sized),
     title: &str,
     note: &str,
@@ -397,7 +406,12 @@ fn coloured(line: &str) -> String {
 }
 
 /// Writes `text` in lines that fit, the first after `first`, the others below it.
-fn wrapped(out: &mut (impl Write + ?Sized), text: &str, first: &str, width: u16) -> io::Result<()> {
+pub(crate) fn wrapped(
+    out: &mut (impl Write + ?Sized),
+    text: &str,
+    first: &str,
+    width: u16,
+) -> io::Result<()> {
     let room = usize::from(width).min(TEXT_WIDTH).saturating_sub(first.len());
     let mut indent = first.to_owned();
     let mut line = String::new();
@@ -425,7 +439,7 @@ fn style(verdict: Verdict) -> Style {
     colour.on_default()
 }
 
-fn bold(text: &str) -> String {
+pub(crate) fn bold(text: &str) -> String {
     let bold = Style::new().bold();
     format!("{bold}{text}{bold:#}")
 }

@@ -7,6 +7,7 @@
 //! `cargo bench --bench figures -- lag ttft` runs only the parts named; `peers` only when it is named.
 #![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 
+mod memory;
 mod peers;
 mod proxy_cost;
 
@@ -28,13 +29,14 @@ const CLIENT_CORE: &str = "1";
 
 type Part = (&'static str, fn(&Path) -> Result<()>);
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     ("lag", dispatch_lag),
-    ("ttft", ttft_accuracy),
+    ("ttft", accuracy),
     ("streams", closed_loop),
     ("proxy", proxy_cost::measure),
     ("plugins", five_plugins),
     ("open", open_streams),
+    ("long", memory::of_long_runs),
     ("peers", peers::measure),
 ];
 
@@ -67,43 +69,73 @@ fn dispatch_lag(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Time to first token against the simulated node's own log, on the same monotonic clock's length.
-fn ttft_accuracy(folder: &Path) -> Result<()> {
+/// Times to first token and between tokens against the simulated node's own log, on the same monotonic clock's
+/// length.
+fn accuracy(folder: &Path) -> Result<()> {
     let log = folder.join("sim.jsonl");
     let node = Sim::start(&["--ttft=20ms", "--itl=2ms", "--slots=256"], Some(&log))?;
     let run = Run::new(folder, "ttft", &node, r#"arrivals = { poisson = "100/s" }"#, 16, "20s", None)?;
     node.end()?;
-    let served = first_tokens(&log)?.into_iter();
-    let server: HashMap<u64, u64> = served.filter_map(|(request, ns)| Some((request?, ns))).collect();
-    let mut errors = Vec::new();
+    let mut server = HashMap::new();
+    for served in served(&log)? {
+        server.insert(served.request.ok_or("the server was asked by somebody else")?, served);
+    }
+    let (mut first, mut between) = (Vec::new(), Vec::new());
     for line in BufReader::new(File::open(run.folder.join("requests.jsonl"))?).lines() {
         let request: Value = serde_json::from_str(&line?)?;
         let id = request["id"].as_u64().ok_or("id")?;
-        let client = number(&request["first_content_ns"])? - number(&request["sent_ns"])?;
+        let at = |name: &str| number(&request[name]);
         let server = server.get(&id).ok_or("a request is missing in the server's log")?;
-        errors.push((client - *server as f64) / 1e6);
+        let content = at("first_content_ns")?;
+        first.push((content - at("sent_ns")?) / 1e6 - server.first_ms);
+        let gaps = at("events")? - 1.0;
+        between.push((at("last_content_ns")? - content) / gaps / 1e6 - server.between_ms);
     }
-    errors.sort_by(f64::total_cmp);
-    let at = |q: f64| errors[((errors.len() - 1) as f64 * q) as usize];
-    let count = errors.len();
-    row(
-        &format!("ttft above the server's log, 100/s, {count} requests, p50"),
-        &format!("{:.3} ms", at(0.5)),
-        "",
-    );
-    row("ttft above the server's log, 100/s, p99", &format!("{:.3} ms", at(0.99)), "< 0.5 ms");
+    let count = first.len();
+    let [first, between] = [first, between].map(sorted);
+    row(&format!("ttft above the server's log, 100/s, {count} requests, p50"), &ms(at(&first, 0.5)), "");
+    row("ttft above the server's log, 100/s, p99", &ms(at(&first, 0.99)), "< 0.5 ms");
+    row("mean gap between tokens, off the server's log, p1", &ms(at(&between, 0.01)), "");
+    row("mean gap between tokens, off the server's log, p99", &ms(at(&between, 0.99)), "");
     Ok(())
 }
 
-/// What a node's log says of each request that had a first token: which it was, where its client says so, and
-/// the nanoseconds from its arrival to that token.
-fn first_tokens(log: &Path) -> Result<Vec<(Option<u64>, u64)>> {
+fn sorted(mut values: Vec<f64>) -> Vec<f64> {
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// The quantile of sorted values.
+fn at(sorted: &[f64], q: f64) -> f64 {
+    sorted[((sorted.len() - 1) as f64 * q) as usize]
+}
+
+fn ms(ms: f64) -> String {
+    format!("{ms:.3} ms")
+}
+
+/// What a node's log says of a request that was answered with several tokens.
+struct Served {
+    /// Which it was, where its client says so.
+    request: Option<u64>,
+    /// From its arrival to its first token.
+    first_ms: f64,
+    /// The mean gap between two tokens.
+    between_ms: f64,
+}
+
+fn served(log: &Path) -> Result<Vec<Served>> {
     let mut served = Vec::new();
     for line in BufReader::new(File::open(log)?).lines() {
         let entry: Value = serde_json::from_str(&line?)?;
-        if let Some(first) = entry["first_token_ns"].as_u64() {
-            let received = entry["received_ns"].as_u64().ok_or("received_ns")?;
-            served.push((entry["request"].as_u64(), first - received));
+        if let (Some(first), Some(last)) = (entry["first_token_ns"].as_f64(), entry["last_token_ns"].as_f64())
+        {
+            let gaps = number(&entry["tokens"])? - 1.0;
+            served.push(Served {
+                request: entry["request"].as_u64(),
+                first_ms: (first - number(&entry["received_ns"])?) / 1e6,
+                between_ms: (last - first) / gaps / 1e6,
+            });
         }
     }
     Ok(served)
@@ -129,7 +161,7 @@ fn closed_loop_at(folder: &Path, how: &str, itl: &str, budget: &str) -> Result<(
     row(&format!("64 closed-loop streams of 32 events, {how}"), &format!("{rate:.0}/s"), budget);
     row("  CPU a stream", &format!("{cpu:.3} ms"), "<= 2 x oha's");
     row("  requests, of these ok", &format!("{} / {ok}", run.count("scheduled")?), "all");
-    match peers::with_cpu(|| peers::oha(folder, &node, peers::Load::Closed))? {
+    match peers::with_cpu(|| peers::oha(folder, &node, peers::Load::Closed, peers::SECONDS))? {
         Some((account, cpu)) => {
             let rate = account.rate;
             row("  oha (does not parse the stream), same server and core", &format!("{rate:.0}/s"), "");

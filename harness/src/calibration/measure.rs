@@ -153,6 +153,7 @@ impl Bench<'_> {
             command: "squall calibrate".into(),
             started_at: self.started_at.into(),
             calibration: None,
+            control: None,
         };
         let report = run::run(plan, &options, self.abort, |_| {}).await?;
         node.end().await.map_err(CalibrationError::Node)?;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use squall::calibration::{self, Bounds, Calibration, Effort, Step};
-use squall::run::Abort;
 
 use super::exit::Exit;
-use super::{limits, run};
+use super::interrupt::Interrupt;
+use super::limits;
 
 /// Descriptors that are no streams.
 const RESERVE: u64 = 200;
@@ -78,14 +78,14 @@ fn measure(args: &Args) -> anyhow::Result<Calibration> {
     let most_streams = limits::open_files().map_or(u64::MAX, |files| files.saturating_sub(RESERVE));
     let effort = Effort { quick: args.quick, bounds: Bounds::all(args.within), most_streams };
     let program = std::env::current_exe().context("finding squall's own program, to start nodes with")?;
-    let abort = Abort::new();
-    run::end_on_signal(&abort)?;
+    let interrupt = Interrupt::listen()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let now = Timestamp::now().to_string();
-    let measured = runtime.block_on(calibration::measure(&program, &now, effort, &abort, |step| {
-        // Nothing is left to tell when stderr is closed.
-        let _ = writeln!(anstream::stderr(), "{}", step_line(step));
-    }));
+    let measured =
+        runtime.block_on(calibration::measure(&program, &now, effort, interrupt.abort(), |step| {
+            // Nothing is left to tell when stderr is closed.
+            let _ = writeln!(anstream::stderr(), "{}", step_line(step));
+        }));
     runtime.shutdown_background();
     Ok(measured?)
 }

@@ -2,8 +2,11 @@
 
 mod calibrate;
 mod check;
+mod compare;
 mod completions;
 mod exit;
+mod github;
+mod interrupt;
 mod limits;
 mod load;
 mod plugin;
@@ -12,6 +15,7 @@ mod reaper;
 mod router;
 mod run;
 mod schema;
+mod search;
 mod sim;
 mod slo;
 mod trace;
@@ -41,6 +45,8 @@ enum Verb {
     Load(Box<load::Args>),
     Calibrate(calibrate::Args),
     Check(check::Args),
+    Compare(compare::Args),
+    Search(search::Args),
     Plugin(plugin::Args),
     Trace(trace::Args),
     Slo(slo::Args),
@@ -60,6 +66,8 @@ pub(crate) fn main() -> ExitCode {
         Verb::Load(args) => load::run(&args),
         Verb::Calibrate(args) => calibrate::run(&args),
         Verb::Check(args) => check::run(&args),
+        Verb::Compare(args) => compare::run(&args),
+        Verb::Search(args) => search::run(&args),
         Verb::Plugin(args) => plugin::run(&args),
         Verb::Trace(args) => trace::run(&args),
         Verb::Slo(args) => slo::run(&args),

@@ -55,6 +55,7 @@ impl Progress {
         };
         let nodes = match plan.nodes.len() {
             0 => String::new(),
+            1 => " 1 node,".into(),
             nodes => format!(" {nodes} nodes,"),
         };
         let text = format!("{}: {length},{nodes} into {}", plan.name, dir.display());

@@ -104,6 +104,14 @@ pub struct AttemptFact {
     pub connections: u32,
 }
 
+/// Reads the requests of the run in `folder`, in the order of their ends.
+pub fn read_requests(folder: &Path, mut take: impl FnMut(RequestRow)) -> Result<(), RecordError> {
+    ledger::read(folder, REQUESTS_FILE, |row| {
+        take(row);
+        Ok(())
+    })
+}
+
 /// Reads the ledgers of the run in `folder`.
 pub fn read_facts(folder: &Path, plan: &Plan) -> Result<Facts, RecordError> {
     let phases: HashMap<&str, u16> = plan.phases.iter().map(|phase| phase.name.as_str()).zip(0..).collect();

@@ -26,7 +26,7 @@ use squall_report::{Counts, Curve, Latency, Node, Slice};
 
 use crate::clock::Nanos;
 
-pub use facts::{AttemptFact, Facts, RequestFact, SessionFact, read_facts};
+pub use facts::{AttemptFact, Facts, RequestFact, SessionFact, read_facts, read_requests};
 pub use recording::{Recording, start};
 pub use row::{
     AttemptEnd, AttemptRow, Content, FaultRow, Hedge, NodeEvent, RequestRow, SessionEnd, SessionRow,

@@ -14,6 +14,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::fault::NodeState;
 use crate::name::{AttemptId, RequestId};
+use crate::scenario::Lines;
 use crate::scenario::plan::{
     Access, Api, ClientPolicy, Entry, Length, Lengths, Limits, NodeKind, NodePlan, Objective, Phase, Plan,
     Schedule, Slo, Target, Traffic,
@@ -81,6 +82,8 @@ fn plan() -> Plan {
             during: vec![1],
         }],
         failover: None,
+        arms: vec![crate::scenario::plan::Arm::Storm],
+        lines: Lines::default(),
     }
 }
 

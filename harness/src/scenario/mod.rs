@@ -8,6 +8,7 @@ mod de;
 mod diagnostic;
 mod either;
 mod evidence;
+mod lines;
 pub mod openslo;
 mod place;
 pub mod plan;
@@ -28,6 +29,7 @@ use sha2::{Digest as _, Sha256};
 use diagnostic::Diagnostic;
 pub use diagnostic::{Mistake, ScenarioError};
 pub use evidence::samples_for_a_pass;
+pub use lines::Lines;
 use plan::{Length, Plan, PluginRef, Schedule, Tokenizer};
 use raw::NumberOrText;
 pub use schema::{schema, schema_text};
@@ -39,15 +41,22 @@ const LARGEST: u64 = 4 << 20;
 /// scenario's own.
 pub fn load(path: &Path, seed: Option<u64>) -> Result<Plan, ScenarioError> {
     let source = read_text(path)?;
-    parse(&source, path, seed)
+    let raw = read_toml(&source, path)?;
+    let lines = Lines::new(&raw, &source);
+    resolve::plan(&raw, path, seed, lines)
+        .map_err(|mistakes| ScenarioError::new(path, Some(&source), mistakes))
 }
 
 /// The same for a scenario's text that is in no file; `path` stands for it in messages, and paths in
 /// it are relative to the folder of `path`.
 pub fn parse(source: &str, path: &Path, seed: Option<u64>) -> Result<Plan, ScenarioError> {
-    let failed = |mistakes| ScenarioError::new(path, Some(source), mistakes);
-    let raw = de::from_toml(source).map_err(failed)?;
-    resolve::plan(&raw, path, seed).map_err(failed)
+    let raw = read_toml(source, path)?;
+    resolve::plan(&raw, path, seed, Lines::default())
+        .map_err(|mistakes| ScenarioError::new(path, Some(source), mistakes))
+}
+
+fn read_toml(source: &str, path: &Path) -> Result<raw::Scenario, ScenarioError> {
+    de::from_toml(source).map_err(|mistakes| ScenarioError::new(path, Some(source), mistakes))
 }
 
 /// A kind of file, in the words of its mistakes.

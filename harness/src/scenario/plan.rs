@@ -11,16 +11,20 @@ use http::HeaderName;
 use serde::{Serialize, Serializer};
 use squall_report::Metric;
 
+use super::Lines;
 pub use crate::api::Api;
 use crate::clock::Nanos;
 use crate::name::NodeName;
 use crate::traffic::trace;
 
 mod schedule;
+mod variation;
 
 pub use schedule::{
     Arrivals, Crowd, Curve, Process, Schedule, Sessions, Spike, Step, SubRequests, Think, Tools, Turns, Users,
 };
+
+pub use variation::Arm;
 
 /// What is shown of a secret.
 const HIDDEN: &str = "***";
@@ -49,6 +53,17 @@ pub struct Plan {
     pub slos: Vec<Slo>,
     /// The bounds on failover, where the scenario has any.
     pub failover: Option<FailoverBounds>,
+    /// The parts of the experiment, in the order in which they are run; at least one.
+    #[serde(skip_serializing_if = "is_storm_alone")]
+    pub arms: Vec<Arm>,
+    /// Where the objectives and bounds are in the scenario's file.
+    #[serde(skip)]
+    pub lines: Lines,
+}
+
+/// As nearly always: then it is no part of a plan's digest.
+fn is_storm_alone(arms: &[Arm]) -> bool {
+    arms == [Arm::Storm]
 }
 
 impl Plan {

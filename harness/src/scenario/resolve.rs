@@ -18,8 +18,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::diagnostic::Diagnostic;
+use super::lines::Lines;
 use super::place::{Placed, Span};
-use super::plan::{Phase, Plan};
+use super::plan::{Arm, Phase, Plan};
 use super::raw::{self, DurationText, NumberOrText};
 use super::suggest::{list, nearest};
 use super::units::{self, Wrong};
@@ -32,7 +33,12 @@ const LONGEST: Duration = Duration::from_hours(366 * 24);
 const STAND_IN: Duration = Duration::from_hours(24);
 
 /// The plan of `raw`, or every mistake in it.
-pub(super) fn plan(raw: &raw::Scenario, path: &Path, seed: Option<u64>) -> Result<Plan, Vec<Diagnostic>> {
+pub(super) fn plan(
+    raw: &raw::Scenario,
+    path: &Path,
+    seed: Option<u64>,
+    lines: Lines,
+) -> Result<Plan, Vec<Diagnostic>> {
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     let mut resolver = Resolver { folder, mistakes: Vec::new() };
     resolver.version(raw);
@@ -46,6 +52,7 @@ pub(super) fn plan(raw: &raw::Scenario, path: &Path, seed: Option<u64>) -> Resul
     let faults = resolver.faults(&raw.phase, &phases, &nodes);
     let slos = resolver.slos(&raw.slo, &phases);
     let failover = raw.failover.as_ref().map(|bounds| resolver.failover(bounds));
+    let arms = resolver.arms(raw.arms.as_ref());
     if !resolver.mistakes.is_empty() {
         return Err(resolver.mistakes);
     }
@@ -60,6 +67,8 @@ pub(super) fn plan(raw: &raw::Scenario, path: &Path, seed: Option<u64>) -> Resul
         faults,
         slos,
         failover,
+        arms,
+        lines,
     })
 }
 
@@ -257,6 +266,21 @@ impl Resolver {
             Diagnostic::new(title).at(span, problem).help("paths are relative to the scenario's file"),
         );
         full
+    }
+
+    /// Control comes first, whatever the order in which they are named: the storm may leave traces.
+    fn arms(&mut self, raw: Option<&Placed<Vec<raw::Arm>>>) -> Vec<Arm> {
+        let Some(raw) = raw else { return vec![Arm::Storm] };
+        let asked = |arm| raw.value.iter().filter(|asked| **asked == arm).count();
+        let (control, storm) = (asked(raw::Arm::Control), asked(raw::Arm::Storm));
+        if control + storm == 0 || control > 1 || storm > 1 {
+            self.mistake(
+                Diagnostic::new("`arms` names each part of the experiment once")
+                    .at(&raw.span, "expected `control`, `storm`, or both")
+                    .help("write `arms = [\"control\", \"storm\"]`"),
+            );
+        }
+        Arm::ALL.into_iter().filter(|arm| [control, storm][usize::from(*arm == Arm::Storm)] > 0).collect()
     }
 
     fn phases(&mut self, raw: &[Placed<raw::Phase>]) -> Vec<Phase> {

@@ -118,6 +118,7 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
             cpu_s: evidence.cpu_s,
             peak_rss_bytes: evidence.peak_rss_bytes,
         },
+        control: None,
         squall: evidence.squall,
         aborted: evidence.aborted,
         started_at: evidence.started_at,

@@ -3,7 +3,9 @@
 mod apis;
 mod author;
 mod catalogue;
+mod ci;
 mod client;
+mod compare;
 mod determinism;
 mod fuzz;
 mod gateways;

@@ -189,6 +189,27 @@ fn the_written_scenario_runs_as_the_flags_do() -> Result {
 }
 
 #[test]
+fn clients_by_flags_turn_to_the_next_url_and_leave() -> Result {
+    let bench = Bench::new()?;
+    // A port that nobody listens at any more.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let mut command = Command::new(SQUALL);
+    command.env("XDG_DATA_HOME", bench.folder.path()).arg("load").arg(closed.to_string());
+    command.args(["--model=sim", "--rate=20", "--requests=10", "--output-tokens=30", "--retries=1"]);
+    command.args(["--leave-with-tokens=3", "--also", &bench.address]).arg("--out").arg(bench.out());
+    let output = command.output()?;
+    ran(&bench, &output)?;
+    let rows = rows(&bench.out().join("requests.jsonl"))?;
+    assert_eq!(rows.len(), 10);
+    for row in rows {
+        assert_eq!((&row["sends"], &row["left"]), (&2.into(), &true.into()), "{row}");
+        // One read may bring more than it waited for.
+        assert!(row["events"].as_u64().is_some_and(|events| (3..30).contains(&events)), "{row}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_rate_may_come_in_clusters_rise_and_go_in_stages() -> Result {
     let cases = [
         ("--rate 20 --cv 3", "arrivals = { gamma = \"20/s\", cv = 3.0 }"),
@@ -204,6 +225,10 @@ fn a_rate_may_come_in_clusters_rise_and_go_in_stages() -> Result {
              { rate = \"20/s\", ramp = \"10000ms\" }] } }",
         ),
         ("--stage 5s:20", "users = { steps = [{ count = 20, ramp = \"5000ms\" }] }"),
+        ("--rate 1 --retries 2", "[traffic.client]\nretries = { attempts = 3 }"),
+        ("--rate 1 --hedge-after 0.4", "hedge = { after = \"0.4s\" }"),
+        ("--rate 1 --leave-after 10s --leave-with-tokens 40", "leave = { after = \"10s\", tokens = 40 }"),
+        ("--rate 1 --also 127.0.0.1:2", "also = [\"http://127.0.0.1:2/v1\"]"),
     ];
     for (flags, line) in cases {
         let words: Vec<&str> = flags.split_whitespace().collect();
@@ -243,6 +268,7 @@ fn flags_that_make_no_sense_are_refused_and_say_what_would() -> Result {
         ("--rate 5 --api telepathy", "# --api"),
         ("--rate 5 --arrivals sometimes", "sometimes"),
         ("--rate 5 --key-env SQUALL_TEST_NO_SUCH_KEY", "is not set"),
+        ("--rate 5 --leave-with-tokens 0", "# --leave-after, --leave-with-tokens"),
         ("--trace no-such-file.csv", "no-such-file.csv"),
     ];
     for (flags, said) in cases {

@@ -5,6 +5,7 @@
 //! it; the page shows the one that fits.
 
 mod canvas;
+mod capacity;
 mod curves;
 mod events;
 mod ink;
@@ -16,6 +17,7 @@ mod trace;
 use crate::Report;
 
 pub(crate) use canvas::ChartError;
+pub(crate) use capacity::capacity;
 pub(crate) use curves::curves;
 pub(crate) use ink::{Ink, classes, variables};
 pub use trace::{TracePicture, write_trace_svg};

@@ -32,7 +32,7 @@ pub(super) fn curves(report: &Report) -> Result<Markup, ChartError> {
     Ok(section("curves", "Percentiles", &content))
 }
 
-fn figure(figure: &Figure) -> Markup {
+pub(super) fn figure(figure: &Figure) -> Markup {
     html! {
         figure {
             figcaption {

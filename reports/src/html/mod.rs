@@ -3,7 +3,9 @@
 //!
 //! Text from outside is escaped by maud; only the drawings and the style sheet go in as they are.
 
+mod capacity;
 mod charts;
+mod control;
 mod head;
 mod latency;
 mod notes;
@@ -15,6 +17,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::chart::{self, ChartError, Ink};
 use crate::{Report, Verdict, format};
+
+pub use capacity::write_capacity_html;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -48,6 +52,7 @@ fn page(report: &Report) -> Result<Markup, ChartError> {
                     (tables::failover(report))
                     (tables::invariants(report))
                     (tables::faults(report))
+                    (control::section(report))
                     (latency::section(report))
                     (tables::counts(report))
                     (tables::sessions(report))

@@ -41,6 +41,9 @@ pub struct Slo {
     pub design_effect: Option<f64>,
     /// Does it hold?
     pub verdict: Verdict,
+    /// Its line in the scenario's file, from 1; `null` where it is in none.
+    #[serde(default)]
+    pub line: Option<u64>,
 }
 
 /// How bounds came about.
@@ -101,6 +104,9 @@ pub struct Check {
     pub verdict: Verdict,
     /// Why, when it does not pass.
     pub reason: Option<String>,
+    /// Its line in the scenario's file, from 1; `null` where it is in none.
+    #[serde(default)]
+    pub line: Option<u64>,
 }
 
 /// What must hold in every run.

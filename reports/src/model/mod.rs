@@ -75,6 +75,9 @@ pub struct Report {
     /// What clients did beyond sending each request once.
     #[serde(default)]
     pub clients: Clients,
+    /// What the faults changed: this run held against the same one without them, where there was one.
+    #[serde(default)]
+    pub control: Option<crate::comparison::Comparison>,
     /// The load generator itself.
     pub client: Client,
     /// The nodes and what became of them.

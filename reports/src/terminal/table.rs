@@ -8,7 +8,7 @@ use crate::format;
 
 /// How a column is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Align {
+pub(crate) enum Align {
     /// To the left, as wide as it needs, within reason.
     Text,
     /// To the right, as wide as it needs.
@@ -18,7 +18,7 @@ pub(super) enum Align {
 }
 
 /// A space at which no line breaks; it is written as a plain one.
-pub(super) const TIE: &str = "\u{a0}";
+pub(crate) const TIE: &str = "\u{a0}";
 /// Space between columns.
 const GAP: u16 = 2;
 /// Longer texts wrap in any column.
@@ -29,35 +29,35 @@ const INDENT: u16 = 2;
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// A list that breaks after its commas only.
-pub(super) fn kept_together(list: &str) -> String {
+pub(crate) fn kept_together(list: &str) -> String {
     list.replace(' ', TIE).replace(&format!(",{TIE}"), ", ")
 }
 
 /// Rows under a head.
 #[derive(Clone, Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     columns: Vec<(&'static str, Align)>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// No rows yet.
-    pub(super) fn new(columns: &[(&'static str, Align)]) -> Self {
+    pub(crate) fn new(columns: &[(&'static str, Align)]) -> Self {
         Self { columns: columns.to_vec(), rows: Vec::new() }
     }
 
     /// Adds a row with a cell for each column.
-    pub(super) fn row(&mut self, cells: &[String]) {
+    pub(crate) fn row(&mut self, cells: &[String]) {
         self.rows.push(cells.iter().map(|cell| format::line(cell)).collect());
     }
 
     /// There is no row.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
     /// The table in lines of at most `width` columns, as far as its figures fit.
-    pub(super) fn lines(&self, width: u16) -> Vec<String> {
+    pub(crate) fn lines(&self, width: u16) -> Vec<String> {
         let shown: Vec<usize> = (0..self.columns.len()).filter(|index| self.is_told(*index)).collect();
         let mut table = Inner::new();
         table

@@ -40,6 +40,7 @@ pub(crate) fn pass() -> Report {
         skipped: Skipped::default(),
         sessions: None,
         clients: Clients::default(),
+        control: None,
         client: Client {
             dispatch_lag_us: Lag { p50: 38.0, p99: 212.0, max: 1_840.0 },
             runtime_stall_us: Lag { p50: 1_020.0, p99: 2_310.0, max: 6_400.0 },
@@ -352,6 +353,7 @@ fn slos() -> Vec<Slo> {
             effective_samples: Some(833.0),
             design_effect: Some(1.0),
             verdict: Verdict::Pass,
+            line: Some(44),
         },
         Slo {
             name: "availability".into(),
@@ -368,6 +370,7 @@ fn slos() -> Vec<Slo> {
             effective_samples: Some(833.0),
             design_effect: Some(1.0),
             verdict: Verdict::Pass,
+            line: Some(48),
         },
         Slo {
             name: "availability in the storm".into(),
@@ -384,6 +387,7 @@ fn slos() -> Vec<Slo> {
             effective_samples: Some(297.4),
             design_effect: Some(1.48),
             verdict: Verdict::Pass,
+            line: Some(52),
         },
     ]
 }
@@ -395,6 +399,14 @@ fn check(name: &str, bound: &str, observed: &str, verdict: Verdict, reason: &str
         observed: observed.into(),
         verdict,
         reason: (!reason.is_empty()).then(|| reason.into()),
+        line: Some(match name {
+            "detection" => 57,
+            "recovery" => 58,
+            "lost" => 59,
+            "silently_truncated" => 60,
+            "duplicated" => 61,
+            _ => 62,
+        }),
     }
 }
 

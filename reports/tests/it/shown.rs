@@ -2,7 +2,10 @@
 //! `INSTA_UPDATE=always cargo test -p squall-report`.
 
 use insta::assert_snapshot;
-use squall_report::{Answers, Clients, Report, Verdict, write_junit, write_markdown, write_terminal};
+use squall_report::{
+    Answers, Clients, Report, Verdict, write_annotations, write_junit, write_markdown, write_markdown_within,
+    write_terminal,
+};
 
 use crate::sample;
 
@@ -68,6 +71,57 @@ fn junit_documents() {
     assert_snapshot!("junit-inconclusive", junit(&sample::inconclusive()));
 }
 
+fn annotations(report: &Report) -> String {
+    let mut out = Vec::new();
+    write_annotations(report, "scenarios/quickstart.toml", &mut out).expect("written");
+    String::from_utf8(out).expect("UTF-8")
+}
+
+#[test]
+fn annotations_are_on_the_scenarios_lines() {
+    assert_eq!(annotations(&sample::pass()), "");
+    assert_snapshot!("annotations-fail", annotations(&sample::fail()));
+    assert_snapshot!("annotations-inconclusive", annotations(&sample::inconclusive()));
+}
+
+#[test]
+fn a_bound_that_many_deaths_broke_is_annotated_once() {
+    let mut report = sample::fail();
+    let death = report.failover[0].clone();
+    report.failover.resize(40, death);
+    let text = annotations(&report);
+    let detection: Vec<_> = text.lines().filter(|line| line.contains("line=57,")).collect();
+    assert_eq!(detection.len(), 1, "{text}");
+    assert!(detection[0].ends_with("35 more in the report"), "{text}");
+}
+
+#[test]
+fn nothing_from_outside_ends_an_annotation_or_begins_another() {
+    let mut report = sample::fail();
+    report.slos[2].name = "a,b: 100%\n::error::c".into();
+    report.slos[2].objective = "x\r\n::error::y".into();
+    let text = annotations(&report);
+    assert!(text.lines().all(|line| line.starts_with("::error file=scenarios/quickstart.toml,")), "{text}");
+    assert!(
+        text.contains("title=SLO a%2Cb%3A 100%25 %3A%3Aerror%3A%3Ac%3A fail::x%0D%0A::error::y"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_summary_keeps_within_its_bytes_and_ends_with_a_whole_line() {
+    let report = sample::fail();
+    let whole = markdown(&report);
+    for most in [0, 10, 40, 200, 1_000, whole.len() - 1, whole.len()] {
+        let mut out = Vec::new();
+        write_markdown_within(&report, most, &mut out).expect("written");
+        let text = String::from_utf8(out).expect("UTF-8");
+        assert!(text.len() <= most, "{} of {most}", text.len());
+        assert_eq!(text == whole, most == whole.len());
+        assert!(text.is_empty() || text.ends_with('\n'), "{text}");
+    }
+}
+
 #[test]
 fn no_line_is_wider_than_the_terminal() {
     for report in [sample::pass(), sample::fail(), sample::inconclusive()] {
@@ -93,7 +147,8 @@ fn verdicts_are_coloured_and_figures_are_not() {
 fn a_build_fails_on_a_fail_and_is_not_green_without_evidence() {
     let read = |report: &Report| quick_junit::Report::deserialize_from_str(&junit(report)).expect("JUnit");
     let pass = read(&sample::pass());
-    assert_eq!((pass.failures, pass.errors, pass.skipped), (0, 0, 1));
+    let skipped: usize = pass.test_suites.iter().map(|suite| suite.skipped).sum();
+    assert_eq!((pass.failures, pass.errors, skipped), (0, 0, 1));
     // The run, an objective, four bounds, an invariant.
     assert_eq!(read(&sample::fail()).failures, 7);
     assert_eq!(read(&sample::inconclusive()).errors, 6);

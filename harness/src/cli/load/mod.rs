@@ -4,6 +4,7 @@
 //! and whoever outgrows the flags takes the text along (`--write-scenario`).
 
 mod address;
+mod client;
 mod headers;
 mod stages;
 mod text;
@@ -17,6 +18,7 @@ use squall::scenario::{self, plan::Plan};
 use squall::traffic::{self, TrafficError};
 
 use super::exit::Exit;
+use super::interrupt::Interrupt;
 use super::run::{self, Carry};
 use headers::{Typed, Values};
 
@@ -39,6 +41,7 @@ const OPEN_END: &str = "24h";
   squall load http://127.0.0.1:8000 --rate 20/s --model M --slo 'p95(ttft) <= 800ms' --slo 'success >= 99%'
   squall load http://127.0.0.1:8000/v1 --users 10 --requests 200 --model M --output-tokens 'lognormal(200, 80)'
   squall load http://127.0.0.1:8000 --stage 30s:20/s --stage 2m:20/s --stage 30s:0/s --cv 3 --model M
+  squall load http://127.0.0.1:8000 --rate 20/s --model M --retries 2 --hedge-after 400ms --also http://127.0.0.1:8001
   squall load http://127.0.0.1:8000 --trace azure.csv --speed 4 --for 5m --model M --json | jq .latency
   squall load https://api.example.com/v1 --key-env API_KEY --rate 1/s --model M --write-scenario load.toml
   squall load https://api.example.com/v1 -H 'authorization: Bearer $API_KEY' -H 'x-team: sre' --rate 1/s --model M")]
@@ -159,6 +162,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION", help_heading = "Limits")]
     connect_timeout: Option<String>,
 
+    #[command(flatten)]
+    clients: client::ClientArgs,
+
     /// What must hold, as in a scenario; may be given more than once
     #[arg(long, value_name = "OBJECTIVE", help_heading = "Verdict", visible_alias = "threshold")]
     slo: Vec<String>,
@@ -191,16 +197,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
         write(&text::scenario(args, &load, &headers, Values::ByVariable, &length)?, file)?;
         return hint(&headers);
     }
-    run::carry_out(
-        plan,
-        Carry {
-            stem: "load",
-            out: args.out.as_deref(),
-            command: command_line(std::env::args()),
-            json: args.json,
-            quiet: args.quiet,
-        },
-    )
+    let dir = args.out.clone().unwrap_or_else(|| run::default_folder("load"));
+    let command = command_line(std::env::args());
+    let carry = Carry { dir, command, json: args.json, quiet: args.quiet, control: None, ci: None };
+    run::carry_out(plan, carry, &Interrupt::listen()?)
 }
 
 /// The file that the scenario is written to, if it is one.

@@ -183,6 +183,7 @@ pub(super) fn scenario(
     text.line(&format!("api = {}", quoted(api(args, &address))), "--api");
     text.line(&format!("model = {}", quoted(&args.model)), "--model");
     text.line(&format!("url = {}", quoted(&address.base)), "URL");
+    args.clients.target(&mut text);
     access(args, &address, headers, values, &mut text)?;
     text.head("[traffic]");
     match &load.kind {
@@ -216,6 +217,7 @@ pub(super) fn scenario(
         text.line(&format!("stream = {}", args.stream), "--stream, --no-stream");
     }
     limits(args, load, &mut text);
+    args.clients.table(&mut text);
     if let Some(warmup) = &args.warmup {
         text.head("[[phase]]");
         text.line("name = \"warm-up\"", "");
@@ -332,15 +334,15 @@ fn limits(args: &Args, load: &Load, text: &mut Text) {
 
 /// A scenario's text, line by line.
 #[derive(Default)]
-struct Text(String);
+pub(super) struct Text(String);
 
 impl Text {
-    fn head(&mut self, head: &str) {
+    pub(super) fn head(&mut self, head: &str) {
         // Writing to a string can't fail.
         let _ = writeln!(self.0, "\n{head}");
     }
 
-    fn line(&mut self, line: &str, flag: &str) {
+    pub(super) fn line(&mut self, line: &str, flag: &str) {
         let _ =
             if flag.is_empty() { writeln!(self.0, "{line}") } else { writeln!(self.0, "{line}  # {flag}") };
     }

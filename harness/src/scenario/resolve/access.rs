@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::super::diagnostic::Diagnostic;
-use super::super::place::Placed;
+use super::super::either::TextOr;
+use super::super::place::{Placed, Span};
 use super::super::plan::{Access, Header, HeaderSource, Http, Key};
-use super::super::raw::{self, TextOrKey};
+use super::super::raw::{self, HeaderKey};
 use super::Resolver;
 use crate::access::holds_key;
 
@@ -13,7 +14,7 @@ impl Resolver {
     pub(super) fn access(
         &mut self,
         key: Option<&Placed<raw::Key>>,
-        headers: &BTreeMap<String, Placed<TextOrKey>>,
+        headers: &BTreeMap<String, Placed<TextOr<String, HeaderKey>>>,
         ca: Option<&Placed<String>>,
     ) -> Access {
         Access {
@@ -24,15 +25,19 @@ impl Resolver {
     }
 
     fn key(&mut self, raw: &Placed<raw::Key>) -> Key {
-        let places = [
-            ("env", raw.env.as_ref().map(|env| &env.span)),
-            ("file", raw.file.as_ref().map(|file| &file.span)),
-        ];
-        self.exactly_one("key", &raw.span, &places, "env = \"OPENAI_API_KEY\"");
-        self.key_of(raw.env.as_ref(), raw.file.as_ref())
+        self.secret("key", &raw.span, [raw.env.as_ref(), raw.file.as_ref()], "env = \"OPENAI_API_KEY\"")
     }
 
-    fn key_of(&mut self, env: Option<&Placed<String>>, file: Option<&Placed<String>>) -> Key {
+    /// A secret by the variable or the file that holds it: exactly one of them.
+    fn secret(
+        &mut self,
+        what: &str,
+        at: &Span,
+        [env, file]: [Option<&Placed<String>>; 2],
+        example: &str,
+    ) -> Key {
+        let places = [("env", env.map(|env| &env.span)), ("file", file.map(|file| &file.span))];
+        self.exactly_one(what, at, &places, example);
         if let Some(file) = file {
             return Key::File(self.file("key", file, &file.span));
         }
@@ -55,7 +60,7 @@ impl Resolver {
         Key::Env(name.into())
     }
 
-    fn header(&mut self, name: &str, raw: &Placed<TextOrKey>) -> Header {
+    fn header(&mut self, name: &str, raw: &Placed<TextOr<String, HeaderKey>>) -> Header {
         let name = name.to_ascii_lowercase();
         let parsed = http::HeaderName::try_from(&name);
         if let Err(error) = &parsed {
@@ -65,7 +70,7 @@ impl Resolver {
             );
         }
         let value = match &raw.value {
-            TextOrKey::Text(text) => {
+            TextOr::Text(text) => {
                 if parsed.is_ok_and(|name| holds_key(&name)) {
                     self.mistake(
                         Diagnostic::new("a scenario must hold no key")
@@ -82,15 +87,11 @@ impl Resolver {
                 }
                 HeaderSource::Text(text.clone())
             }
-            TextOrKey::Key(key) => {
-                let places = [
-                    ("env", key.env.as_ref().map(|env| &env.span)),
-                    ("file", key.file.as_ref().map(|file| &file.span)),
-                ];
-                self.exactly_one("a header's value", &raw.span, &places, "env = \"TENANT\"");
+            TextOr::Table(key) => {
+                let places = [key.env.as_ref(), key.file.as_ref()];
                 HeaderSource::Secret {
                     scheme: key.scheme.as_ref().map(|scheme| self.scheme(scheme)),
-                    key: self.key_of(key.env.as_ref(), key.file.as_ref()),
+                    key: self.secret("a header's value", &raw.span, places, "env = \"TENANT\""),
                 }
             }
         };

@@ -81,8 +81,8 @@ impl Resolver {
             recovery,
             failback,
             lost: raw.lost.as_ref().map(|lost| self.share("lost", lost)),
-            silently_truncated: raw.silently_truncated,
-            duplicated: raw.duplicated,
+            silently_truncated: raw.silently_truncated.as_ref().map(|most| most.value),
+            duplicated: raw.duplicated.as_ref().map(|most| most.value),
             amplification: raw
                 .amplification
                 .as_ref()

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::*;
+use crate::scenario::Lines;
 use crate::scenario::plan::{
     Access, Api, ClientPolicy, Crowd, Entry, Length, Lengths, Limits, Phase, Spike, Target, Think, Traffic,
     Users,
@@ -57,6 +58,8 @@ pub(in crate::traffic) fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) 
         faults: Vec::new(),
         slos: Vec::new(),
         failover: None,
+        arms: vec![crate::scenario::plan::Arm::Storm],
+        lines: Lines::default(),
     }
 }
 

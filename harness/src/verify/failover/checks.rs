@@ -46,7 +46,8 @@ pub(super) fn check(
         bounds.duplicated.map(|bound| scene.duplicated(bound)),
         bounds.amplification.map(|bound| scene.amplification(bound)),
     ];
-    checks.into_iter().flatten().collect()
+    let line = |name: &str| view.plan.lines.bound(name);
+    checks.into_iter().flatten().map(|check| Check { line: line(&check.name), ..check }).collect()
 }
 
 /// `what` is what lasted.
@@ -67,7 +68,7 @@ fn time(name: &str, bound: Duration, figure: &Figure, what: &str) -> Check {
             ("not known".into(), Verdict::Inconclusive, Some(format!("not known: {why}")))
         }
     };
-    Check { name: name.into(), bound: format!("<= {limit}"), observed, verdict, reason }
+    Check { name: name.into(), bound: format!("<= {limit}"), observed, verdict, reason, line: None }
 }
 
 struct Scene<'v, 'a> {
@@ -153,7 +154,7 @@ impl Scene<'_, '_> {
             }
             Ok(Seen { observed, broken: None }) => (observed, Verdict::Pass, None),
         };
-        Check { name: name.into(), bound, observed, verdict, reason }
+        Check { name: name.into(), bound, observed, verdict, reason, line: None }
     }
 }
 

@@ -62,6 +62,7 @@ fn judge_one(view: &View<'_>, slo: &Slo, gaps: Option<&Gaps>) -> Judged {
         effective_samples: (share.samples > 0).then_some(share.effective),
         design_effect: share.design_effect,
         verdict,
+        line: view.plan.lines.objective(&slo.name),
     };
     let reason = (verdict != Verdict::Pass).then(|| reason::of(view, slo, &slo_row));
     Judged { slo: slo_row, reason }

@@ -22,6 +22,7 @@ use crate::name::{AttemptId, RequestId};
 use crate::record::{
     AttemptEnd, AttemptFact, Content, Facts, NodeEvent, Recorded, RequestFact, SessionEnd, SessionFact,
 };
+use crate::scenario::Lines;
 use crate::scenario::plan::{
     Access, Api, ClientPolicy, Entry, FailoverBounds, FaultPlan, Length, Lengths, Limits, Matching, NodeKind,
     NodePlan, Objective, OnTrap, Phase, Plan, PluginRef, RouterPolicy, Schedule, Sessions, Slo, Target,
@@ -345,6 +346,7 @@ pub(super) fn plan() -> Plan {
             slo("first token", "p95(ttft) <= 800ms", first_token, &[0, 2]),
             slo("availability", "success >= 95%", Objective::Success { share: 0.95 }, &[1]),
         ],
+        arms: vec![crate::scenario::plan::Arm::Storm],
         failover: Some(FailoverBounds {
             detection: Some(Duration::from_secs(2)),
             recovery: Some(Duration::from_secs(5)),
@@ -354,5 +356,6 @@ pub(super) fn plan() -> Plan {
             duplicated: Some(0),
             amplification: Some(1.5),
         }),
+        lines: Lines::default(),
     }
 }

@@ -1,7 +1,7 @@
 //! A whole run in a folder of its own: `squall run` as a process, and what it leaves.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -71,7 +71,8 @@ impl Scene {
     }
 
     pub(crate) fn report(&self) -> Result<Value> {
-        let text = fs::read_to_string(self.out().join("report.json"))?;
+        let path = self.out().join("report.json");
+        let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(serde_json::from_str(&text)?)
     }
 }
@@ -81,13 +82,17 @@ pub(crate) fn rows(path: &Path) -> Result<Vec<Value>> {
     lines.map(|line| Ok(serde_json::from_str(&line?)?)).collect()
 }
 
-/// All processes below `parent`.
+/// All processes below `parent`; one that ends meanwhile has none.
 pub(crate) fn descendants(parent: u32) -> Result<Vec<Pid>> {
     let mut found = Vec::new();
     let mut parents = vec![parent];
     while let Some(parent) = parents.pop() {
-        for task in fs::read_dir(format!("/proc/{parent}/task"))? {
-            let children = fs::read_to_string(task?.path().join("children"))?;
+        let Some(tasks) = unless_ended(fs::read_dir(format!("/proc/{parent}/task")))? else { continue };
+        for task in tasks {
+            let Some(task) = unless_ended(task)? else { continue };
+            let Some(children) = unless_ended(fs::read_to_string(task.path().join("children")))? else {
+                continue;
+            };
             for child in children.split_whitespace() {
                 parents.push(child.parse()?);
                 found.extend(Pid::from_raw(child.parse()?));
@@ -95,6 +100,20 @@ pub(crate) fn descendants(parent: u32) -> Result<Vec<Pid>> {
         }
     }
     Ok(found)
+}
+
+/// What was read of a process, or nothing where it ended before it was read.
+fn unless_ended<T>(read: io::Result<T>) -> Result<Option<T>> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error)
+            if error.kind() == io::ErrorKind::NotFound
+                || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> Result<bool>) -> Result {

@@ -1,26 +1,28 @@
 //! `squall run`: the main job.
 
+mod arms;
+
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use jiff::ZonedDateTime;
 use squall::calibration::{self, Calibration, Found};
-use squall::run::{Abort, Options, RunError};
-use squall::scenario::{self, plan::Plan};
+use squall::fault;
+use squall::run::{Options, RunError};
+use squall::scenario::{self, plan::Arm, plan::Plan};
 use squall_report::{Report, Verdict};
 
 use super::exit::Exit;
+use super::github;
+use super::interrupt::Interrupt;
 use super::limits;
 use super::progress::Progress;
 
 /// Where runs go without `--out`, under the working directory.
 const RUNS: &str = "runs";
 /// The width of tables where stdout is no terminal.
-const PLAIN_WIDTH: u16 = 100;
-/// As a shell says that Ctrl-C ended a program.
-const INTERRUPTED: i32 = 130;
+pub(crate) const PLAIN_WIDTH: u16 = 100;
 
 /// Run a scenario: replay its traffic, break its path, judge what happened
 ///
@@ -30,7 +32,9 @@ const INTERRUPTED: i32 = 130;
 #[command(after_help = "Examples:
   squall run scenarios/quickstart.toml
   squall run scenario.toml --out runs/today --seed 8
-  squall run scenario.toml --json | jq .verdict")]
+  squall run scenario.toml --load 1.5 --arm storm
+  squall run scenario.toml --json | jq .verdict
+  squall run scenario.toml --ci github")]
 pub(crate) struct Args {
     /// The scenario's file
     scenario: PathBuf,
@@ -40,65 +44,137 @@ pub(crate) struct Args {
     /// Replaces the scenario's seed
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Run this part of the experiment only: `control` has no faults [default: the scenario's `arms`]
+    #[arg(long, value_name = "ARM")]
+    arm: Option<ArmName>,
+    /// Multiply the load: rates, the speed of a trace, the number of users
+    #[arg(long, value_name = "FACTOR", value_parser = factor)]
+    load: Option<f64>,
     /// Print report.json to stdout instead of tables
     #[arg(long)]
     json: bool,
     /// Show no progress
     #[arg(long, short)]
     quiet: bool,
+    /// Tell a CI server as well: annotations on the scenario's lines, a step summary, outputs
+    #[arg(long, value_name = "SERVICE", conflicts_with = "json")]
+    ci: Option<Ci>,
+}
+
+/// A CI server that is told of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Ci {
+    /// GitHub Actions
+    Github,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let result = load_and_run(args);
+    if let (Some(Ci::Github), Err(error)) = (args.ci, &result) {
+        github::error(&args.scenario, error, &super::chain(error))?;
+    }
+    result
+}
+
+fn load_and_run(args: &Args) -> anyhow::Result<Exit> {
     let plan = scenario::load(&args.scenario, args.seed)?;
-    let carry = Carry {
-        stem: &args.scenario.file_stem().unwrap_or_default().to_string_lossy(),
-        out: args.out.as_deref(),
-        command: command(args, &plan),
-        json: args.json,
-        quiet: args.quiet,
+    let plan = args.load.map_or_else(|| plan.clone(), |factor| plan.clone().at_load(factor));
+    let arms = args.arm.map_or_else(|| plan.arms.clone(), |arm| vec![arm.into()]);
+    let stem = args.scenario.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let dir = args.out.clone().unwrap_or_else(|| default_folder(&stem));
+    let interrupt = Interrupt::listen()?;
+    let control = match arms.as_slice() {
+        [Arm::Control, Arm::Storm] => {
+            // Before the control arm has taken its minutes.
+            limits::check(&plan)?;
+            fault::check_all(&plan)?;
+            Some(arms::control(args, &dir, &interrupt)?)
+        }
+        _ => None,
     };
-    carry_out(plan, carry)
+    let command = command(args, &plan);
+    let plan = if arms == [Arm::Control] { plan.control() } else { plan };
+    let carry = Carry { dir, command, json: args.json, quiet: args.quiet, control, ci: args.ci };
+    carry_out(plan, carry, &interrupt)
+}
+
+/// A part of the experiment, as it is typed.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum ArmName {
+    /// The same traffic without the faults
+    Control,
+    /// With the faults
+    Storm,
+}
+
+impl From<ArmName> for Arm {
+    fn from(name: ArmName) -> Self {
+        match name {
+            ArmName::Control => Self::Control,
+            ArmName::Storm => Self::Storm,
+        }
+    }
+}
+
+/// A factor by which a load is multiplied.
+pub(crate) fn factor(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if factor.is_finite() && factor > 0.0 => Ok(factor),
+        _ => Err("expected a number above 0, such as `1.5`".into()),
+    }
 }
 
 /// How a plan is carried out from the command line.
-pub(crate) struct Carry<'a> {
-    /// What the default folder is called after.
-    pub(crate) stem: &'a str,
-    /// The run's folder, where one is given.
-    pub(crate) out: Option<&'a Path>,
+pub(crate) struct Carry {
+    /// The run's folder.
+    pub(crate) dir: PathBuf,
     /// The command that repeats the run.
     pub(crate) command: String,
     /// `report.json` to stdout instead of tables.
     pub(crate) json: bool,
     /// No progress.
     pub(crate) quiet: bool,
+    /// The folder of the run without faults to compare with, where there is one.
+    pub(crate) control: Option<PathBuf>,
+    /// The CI server that is told as well.
+    pub(crate) ci: Option<Ci>,
 }
 
 /// Carries out a plan with a terminal before it: progress, signals, the result.
-pub(crate) fn carry_out(plan: Plan, carry: Carry<'_>) -> anyhow::Result<Exit> {
-    let now = ZonedDateTime::now();
+pub(crate) fn carry_out(plan: Plan, carry: Carry, interrupt: &Interrupt) -> anyhow::Result<Exit> {
     let options = Options {
         program: std::env::current_exe().context("finding squall's own program, to start nodes with")?,
         command: carry.command,
-        started_at: now.timestamp().to_string(),
-        dir: carry.out.map_or_else(|| default_folder(carry.stem, &now), Path::to_owned),
+        started_at: ZonedDateTime::now().timestamp().to_string(),
+        dir: carry.dir,
         calibration: calibration(),
+        control: carry.control,
     };
     limits::check(&plan)?;
-    let abort = Abort::new();
-    end_on_signal(&abort)?;
     let mut progress = Progress::new(carry.quiet);
     progress.begin(&plan, &options.dir);
+    let scenario = plan.path.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result =
-        runtime.block_on(squall::run::run(plan, &options, &abort, |snapshot| progress.show(snapshot)));
+    let result = runtime
+        .block_on(squall::run::run(plan, &options, interrupt.abort(), |snapshot| progress.show(snapshot)));
     progress.finish();
     // What hangs on purpose (a fault's silent socket) must not hold the end up.
     runtime.shutdown_background();
     match result {
-        Ok(report) => show(&report, &options.dir, carry.json),
+        Ok(report) => {
+            let quiet = carry.ci.map(|Ci::Github| github::Quiet::new());
+            let exit = show(&report, &options.dir, carry.json)?;
+            drop(quiet);
+            if let Some(Ci::Github) = carry.ci {
+                github::report(&report, &options.dir)?;
+            }
+            Ok(exit)
+        }
         Err(error) if error.is_late() => {
             writeln!(anstream::stderr(), "error: {error}\nThe run happened, but can't be judged.")?;
+            if let Some(Ci::Github) = carry.ci {
+                github::unjudged(&scenario, &error.to_string())?;
+            }
             Ok(Exit::Inconclusive)
         }
         Err(error) => Err(without_bare_folder(error, &options.dir)),
@@ -153,7 +229,7 @@ fn show(report: &Report, dir: &Path, json: bool) -> anyhow::Result<Exit> {
     })
 }
 
-fn terminal_width() -> Option<u16> {
+pub(crate) fn terminal_width() -> Option<u16> {
     let stdout = std::io::stdout();
     if !stdout.is_terminal() {
         return None;
@@ -162,31 +238,25 @@ fn terminal_width() -> Option<u16> {
 }
 
 /// `runs/20261124-155730-quickstart`.
-fn default_folder(stem: &str, now: &ZonedDateTime) -> PathBuf {
-    Path::new(RUNS).join(format!("{}-{stem}", now.strftime("%Y%m%d-%H%M%S")))
+pub(crate) fn default_folder(stem: &str) -> PathBuf {
+    Path::new(RUNS).join(format!("{}-{stem}", ZonedDateTime::now().strftime("%Y%m%d-%H%M%S")))
 }
 
 /// The command that repeats the run.
 fn command(args: &Args, plan: &Plan) -> String {
-    format!("squall run {} --seed {}", shell_word(&args.scenario.display().to_string()), plan.seed)
+    let scenario = shell_word(&args.scenario.display().to_string());
+    let mut command = format!("squall run {scenario} --seed {}", plan.seed);
+    if let Some(arm) = args.arm {
+        command.extend([" --arm ", Arm::from(arm).name()]);
+    }
+    if let Some(load) = args.load {
+        command.extend([" --load ", &load.to_string()]);
+    }
+    command
 }
 
 /// A word as a shell takes it.
 pub(crate) fn shell_word(word: &str) -> String {
     let plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "/._-:=,".contains(c));
     if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
-/// The first signal (Ctrl-C, SIGTERM, SIGHUP) ends the run cleanly, the second at once: the reaper
-/// then ends what is left.
-pub(crate) fn end_on_signal(abort: &Abort) -> anyhow::Result<()> {
-    let abort = abort.clone();
-    let before = AtomicBool::new(false);
-    ctrlc::set_handler(move || {
-        if before.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED);
-        }
-        abort.now("interrupted by a signal");
-    })
-    .context("listening for Ctrl-C")
 }
