@@ -46,7 +46,6 @@ pub(super) async fn accept(shared: Arc<Shared>, listener: Arc<TcpListener>, life
 
 /// Serves a connection until it ends, one way or another.
 async fn serve(shared: Arc<Shared>, stream: TcpStream, life: CancellationToken) {
-    let _open = shared.connected();
     let ender = Arc::new(Ender::default());
     let mut socket = ClientSocket::new(stream, Arc::clone(&ender));
     let met = tokio::select! {
@@ -54,6 +53,8 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, life: CancellationToken) 
         () = shared.over.cancelled() => return,
     };
     let Some(first) = met else { return };
+    // What a fault holds back before its first request is not the client's to close.
+    let _open = shared.connected();
     let client = Arc::new(Client {
         shared: Arc::clone(&shared),
         ender: Arc::clone(&ender),
