@@ -152,7 +152,7 @@ const NODES: &[Case] = &[
     case(Defect::HerdsToTheReturned, Storm::Death, &[HERD], &[]),
     case(Defect::NeverGoesBack, Storm::Death, &["failback"], &[]),
     case(Defect::RecoversSlowly, Storm::Death, &["recovery", "lost"], &[AVAILABLE]),
-    case(Defect::DropsRequests, Storm::Death, &["lost", AVAILABLE], &["recovery"]),
+    case(Defect::DropsRequests, Storm::Death, &["lost"], &[AVAILABLE]),
 ];
 
 /// What a gateway promises, and does not keep.

@@ -24,7 +24,7 @@ const NO_BOUND: u32 = 40;
 const ANOTHER: usize = 3;
 const CLAIMED: &str = "x-squall-attempts";
 /// A defect that needs nothing to go wrong befalls every so manieth request.
-const EVERY: u64 = 4;
+const EVERY: u64 = 6;
 /// Events that a spliced answer leaves out.
 const LEFT_OUT: usize = 5;
 /// What no client asked for has ids beyond all of theirs.

@@ -101,7 +101,7 @@ fault = [
 ]
 [[phase]]
 name = "recovery"
-duration = "1800ms"
+duration = "2200ms"
 [[slo]]
 name = "availability"
 objective = "success >= 85%"
@@ -109,7 +109,7 @@ objective = "success >= 85%"
 detection = "800ms"
 recovery = "1s"
 failback = "2s"
-lost = "20%"
+lost = "12%"
 silently_truncated = 0
 amplification = 1.6
 {duplicated}
