@@ -17,6 +17,7 @@ pub mod load;
 pub mod name;
 pub mod proxy;
 pub mod record;
+mod retry_after;
 pub mod run;
 pub mod scenario;
 pub mod search;

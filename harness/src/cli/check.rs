@@ -12,7 +12,8 @@ use serde::Serialize;
 use squall::clock::Nanos;
 use squall::fault;
 use squall::scenario::plan::{
-    Counted, Entry, FailoverBounds, FaultPlan, Key, NodeKind, NodePlan, Objective, Phase, Plan, Slo, Stop,
+    Counted, Entry, FailoverBounds, FaultPlan, Key, NodeKind, NodePlan, Objective, Phase, Plan, Promises,
+    Slo, Stop,
 };
 use squall::scenario::{self, ScenarioError};
 use squall::traffic::{self, Basis, Survey};
@@ -274,6 +275,10 @@ impl<'a> Checked<'a> {
         if let Some(bounds) = &plan.failover {
             section(&mut text, "Failover", &rows(&failover(bounds)));
         }
+        let promised = promises(&plan.target.promises);
+        if !promised.is_empty() {
+            section(&mut text, "Promises", &rows(&promised));
+        }
         for warning in &self.warnings {
             let _ = write!(text, "\n{WARNING}warning{WARNING:#}: {warning}\n");
         }
@@ -414,6 +419,19 @@ fn failover(bounds: &FailoverBounds) -> Vec<[String; 2]> {
     ]
     .into_iter()
     .filter_map(|(name, bound)| Some([name.to_owned(), bound?]))
+    .collect()
+}
+
+fn promises(promises: &Promises) -> Vec<[String; 2]> {
+    let yes = |promised: bool, what: &str| promised.then(|| what.to_owned());
+    [
+        ("attempts", promises.attempts.map(|most| format!("at most {most} for each send"))),
+        ("sessions", yes(promises.sticky, "each stays on its node while that is well")),
+        ("Retry-After", yes(promises.retry_after, "a node is sent nothing until then")),
+        ("models", yes(!promises.models.is_empty(), &promises.models.join(", "))),
+    ]
+    .into_iter()
+    .filter_map(|(name, promise)| Some([name.to_owned(), promise?]))
     .collect()
 }
 

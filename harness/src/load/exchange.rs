@@ -23,6 +23,7 @@ use crate::clock::Nanos;
 use crate::correlation::{ATTEMPTS_HEADER, Joined, Which};
 use crate::name::RequestId;
 use crate::record::{Content, Hedge, Record, RequestRow};
+use crate::retry_after::retry_after;
 use crate::sse::Parser;
 use crate::traffic::Expect;
 use squall_report::{Cohort, Outcome};
@@ -453,7 +454,7 @@ impl Seen {
         self.status = Some(response.status());
         let claimed = response.headers().get(ATTEMPTS_HEADER).and_then(|value| value.to_str().ok());
         self.claimed_attempts = claimed.and_then(|value| value.trim().parse().ok());
-        self.retry_after = policy::retry_after(response.headers());
+        self.retry_after = retry_after(response.headers());
     }
 }
 

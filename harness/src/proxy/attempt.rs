@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Method};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+use memchr::memmem;
 
 use super::Shared;
 use crate::access::hide;
@@ -14,6 +15,7 @@ use crate::correlation::{HEDGE_HEADER, REQUEST_HEADER, Which, find_tag};
 use crate::fault::{Attempt, AttemptFaults, RequestHead};
 use crate::name::{AttemptId, RequestId};
 use crate::record::{AttemptEnd, AttemptRow, Record};
+use crate::retry_after::retry_after;
 
 /// An attempt that goes on. Its row is written when this is dropped, so that nothing that ends it can
 /// be forgotten; unless told otherwise, the client left.
@@ -55,6 +57,9 @@ impl Entry {
             after_end: seat.is_some_and(|seat| seat.after_end),
             faults: 0,
             hedge: request.headers.contains_key(HEDGE_HEADER),
+            model: model(body),
+            retry_after_ms: None,
+            connections: shared.connections(),
         };
         shared.in_flight.fetch_add(1, Ordering::Relaxed);
         Self { shared: Arc::clone(shared), faults: context.engine.meet(attempt), row: Some(Box::new(row)) }
@@ -79,6 +84,9 @@ impl Entry {
             after_end: false,
             faults: 0,
             hedge: false,
+            model: None,
+            retry_after_ms: None,
+            connections: shared.connections(),
         };
         shared.in_flight.fetch_add(1, Ordering::Relaxed);
         Self { shared: Arc::clone(shared), faults, row: Some(Box::new(row)) }
@@ -95,9 +103,12 @@ impl Entry {
         }
     }
 
-    pub(super) fn status(&mut self, status: u16) {
+    /// The status that is passed on, and what an error says of when to come again.
+    pub(super) fn status(&mut self, status: StatusCode, headers: &HeaderMap) {
         if let Some(row) = &mut self.row {
-            row.status = Some(status);
+            row.status = Some(status.as_u16());
+            let wait = retry_after(headers).filter(|_| status.as_u16() >= 400);
+            row.retry_after_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
         }
     }
 
@@ -173,6 +184,21 @@ fn identity(headers: &HeaderMap, seed: u64, body: &[u8]) -> Option<RequestId> {
     header.map(RequestId).or_else(|| find_tag(seed, body))
 }
 
+/// The model that a body names: the text that follows the first key of that name. A body may be long, and is
+/// searched rather than parsed; in a text of JSON the quotes around such a word would be escaped.
+fn model(body: &[u8]) -> Option<String> {
+    const KEY: &[u8] = b"\"model\"";
+    let mut rest = body;
+    loop {
+        rest = &rest[memmem::find(rest, KEY)? + KEY.len()..];
+        let value = rest.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        if let Some(name) = value.and_then(|value| value.strip_prefix(b"\"")) {
+            let end = memchr::memchr(b'"', name)?;
+            return std::str::from_utf8(&name[..end]).ok().map(str::to_owned);
+        }
+    }
+}
+
 /// What a body says of itself.
 #[derive(Default, serde::Deserialize)]
 #[serde(default)]
@@ -205,6 +231,21 @@ pub(crate) fn head(request: &Parts, body: &Bytes, secret: &[HeaderName]) -> Requ
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_model_is_found_wherever_its_key_stands() {
+        for (body, named) in [
+            (r#"{"model":"m","messages":[]}"#, Some("m")),
+            (r#"{"messages":[{"content":"say \"model\":\"x\""}], "model" : "m"}"#, Some("m")),
+            (r#"{"tools":[{"model":{"type":"string"}}],"model":"m"}"#, Some("m")),
+            (r#"{"stop":"model","model":"m"}"#, Some("m")),
+            (r#"{"messages":[]}"#, None),
+            (r#"{"model":"m"#, None),
+            ("", None),
+        ] {
+            assert_eq!(model(body.as_bytes()).as_deref(), named, "{body}");
+        }
+    }
 
     #[test]
     fn the_head_of_every_api_is_read() {

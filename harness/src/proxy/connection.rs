@@ -53,6 +53,8 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, life: CancellationToken) 
         () = shared.over.cancelled() => return,
     };
     let Some(first) = met else { return };
+    // What a fault holds back before its first request is not the client's to close.
+    let _open = shared.connected();
     let client = Arc::new(Client {
         shared: Arc::clone(&shared),
         ender: Arc::clone(&ender),
@@ -188,7 +190,7 @@ impl Exchange<'_> {
         match ruling.verdict {
             RequestVerdict::Pass | RequestVerdict::Delay(_) => self.forward(entry, request, body).await,
             RequestVerdict::Respond(canned) => {
-                entry.status(canned.status.as_u16());
+                entry.status(canned.status, &canned.headers);
                 entry.ends(AttemptEnd::Injected);
                 Ok(answer(canned))
             }

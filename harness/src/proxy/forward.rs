@@ -108,7 +108,7 @@ pub(super) async fn forward(
             ResponseVerdict::Pass | ResponseVerdict::Delay(_) | ResponseVerdict::Headers(_) => {}
             ResponseVerdict::Pace(rate) => pace = Some(rate),
             ResponseVerdict::Respond(canned) => {
-                entry.status(canned.status.as_u16());
+                entry.status(canned.status, &canned.headers);
                 entry.ends(AttemptEnd::Injected);
                 return Ok(answer(canned));
             }
@@ -120,7 +120,7 @@ pub(super) async fn forward(
             }
         }
     }
-    entry.status(head.status.as_u16());
+    entry.status(head.status, &head.headers);
     let good = head.status.as_u16() < 400;
     if good {
         entry.answered();

@@ -25,7 +25,7 @@ pub(crate) use attempt::head as request_head;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use http::HeaderName;
@@ -96,6 +96,8 @@ struct Shared {
     /// How the node is spoken to; plain when nothing was said.
     manner: OnceLock<Manner>,
     in_flight: AtomicUsize,
+    /// Connections of clients that are open.
+    connections: Arc<AtomicU32>,
     /// Each life of the node has one; cancelled when it is dead, which retires idle connections.
     life: Mutex<CancellationToken>,
     /// The run is over: connections end now.
@@ -104,7 +106,27 @@ struct Shared {
     tasks: TaskTracker,
 }
 
+/// A connection that is open until this is dropped.
+struct Connected(Arc<AtomicU32>);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Shared {
+    /// A client has connected.
+    fn connected(&self) -> Connected {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        Connected(Arc::clone(&self.connections))
+    }
+
+    /// Connections that are open.
+    fn connections(&self) -> u32 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
     /// Does `work` until the run is over. Dropping it then writes the row of its attempt.
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let over = self.over.clone();
@@ -126,6 +148,7 @@ impl NodeProxy {
             upstream: Mutex::new(upstream),
             manner: OnceLock::new(),
             in_flight: AtomicUsize::new(0),
+            connections: Arc::default(),
             life: Mutex::new(CancellationToken::new()),
             over: CancellationToken::new(),
             aborting: AtomicBool::new(false),

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::Duration;
 
 use squall_report::{Cohort, Outcome, WorstRequest};
 
@@ -32,6 +33,8 @@ pub struct Facts {
     pub node_events: Vec<NodeEvent>,
     /// The worst requests, with their rows of every ledger as they are.
     pub worst: Vec<WorstRequest>,
+    /// The models that nodes were asked for, each once.
+    pub asked_models: Vec<String>,
 }
 
 /// A row of `requests.jsonl`; the fields mean what [`super::RequestRow`]'s do.
@@ -40,6 +43,9 @@ pub struct Facts {
 #[expect(clippy::struct_excessive_bools, reason = "a row of a ledger: each is a column of its own")]
 pub struct RequestFact {
     pub id: RequestId,
+    pub session: Option<u64>,
+    pub turn: Option<u32>,
+    pub sub_request: Option<u32>,
     /// By its place in the plan.
     pub phase: u16,
     pub cohort: Cohort,
@@ -102,6 +108,10 @@ pub struct AttemptFact {
     pub marker: bool,
     pub after_end: bool,
     pub faults: u32,
+    /// The model that its node was asked for, by its place in [`Facts::asked_models`].
+    pub model: Option<u16>,
+    pub retry_after: Option<Duration>,
+    pub connections: u32,
 }
 
 /// Reads the requests of the run in `folder`, in the order of their ends.
@@ -137,7 +147,8 @@ pub fn read_facts(folder: &Path, plan: &Plan) -> Result<Facts, RecordError> {
     }
     let mut picked = picker.picked();
     ledger::read(folder, ATTEMPTS_FILE, |row: AttemptRow| {
-        facts.attempts.push(AttemptFact::of(&row, node_of(&row.node)?));
+        let model = row.model.as_deref().map(|model| place_of(model, &mut facts.asked_models));
+        facts.attempts.push(AttemptFact::of(&row, node_of(&row.node)?, model));
         picked.attempt(&row);
         Ok(())
     })?;
@@ -169,6 +180,9 @@ impl RequestFact {
     fn of(row: &RequestRow, phase: u16, node: Option<u16>, model: Option<u16>) -> Self {
         Self {
             id: row.id,
+            session: row.session,
+            turn: row.turn,
+            sub_request: row.sub_request,
             phase,
             cohort: row.cohort,
             intended: row.intended_ns,
@@ -213,7 +227,7 @@ impl SessionFact {
 }
 
 impl AttemptFact {
-    fn of(row: &AttemptRow, node: u16) -> Self {
+    fn of(row: &AttemptRow, node: u16, model: Option<u16>) -> Self {
         Self {
             id: row.id,
             request: row.request,
@@ -227,6 +241,9 @@ impl AttemptFact {
             marker: row.marker,
             after_end: row.after_end,
             faults: row.faults,
+            model,
+            retry_after: row.retry_after_ms.map(Duration::from_millis),
+            connections: row.connections,
         }
     }
 }

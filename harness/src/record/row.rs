@@ -263,6 +263,15 @@ pub struct AttemptRow {
     /// It serves a hedge: the second send of a request whose first was still waited for.
     #[serde(default)]
     pub hedge: bool,
+    /// The model that the node was asked for.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// The answer was an error that said to come again after so long (`Retry-After`).
+    #[serde(default)]
+    pub retry_after_ms: Option<u64>,
+    /// Connections to this node that were open as it began, its own included.
+    #[serde(default)]
+    pub connections: u32,
 }
 
 /// A row of `faults.jsonl`: one verdict other than pass, or one action on a node.

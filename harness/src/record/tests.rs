@@ -42,6 +42,7 @@ pub(super) fn plan() -> Plan {
             access: Access::default(),
             http: None,
             tokenizer: crate::scenario::plan::Tokenizer::Words,
+            promises: crate::scenario::plan::Promises::default(),
         },
         nodes: vec![NodePlan {
             name: "a".into(),
@@ -147,6 +148,9 @@ fn attempt(id: u64, at_ms: u64, probe: bool) -> AttemptRow {
         after_end: false,
         faults: 0,
         hedge: false,
+        model: None,
+        retry_after_ms: None,
+        connections: 1,
     }
 }
 

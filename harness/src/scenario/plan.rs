@@ -103,6 +103,21 @@ pub struct Target {
     pub http: Option<Http>,
     /// What its tokens are counted by.
     pub tokenizer: Tokenizer,
+    /// What it says of itself.
+    pub promises: Promises,
+}
+
+/// What a gateway promises; what it does not promise is not checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Promises {
+    /// Attempts for one send of a request, at most.
+    pub attempts: Option<u32>,
+    /// The turns of a session go to one node as long as that is well.
+    pub sticky: bool,
+    /// Nothing is sent to a node until the time that its `Retry-After` gives.
+    pub retry_after: bool,
+    /// The names by which it asks nodes for the model.
+    pub models: Vec<String>,
 }
 
 /// What tokens are counted by.

@@ -26,7 +26,7 @@ pub(super) use phase::{Fault, OnTrap, Phase, When};
 pub(super) use schedule::{
     Arrivals, Bursts, Daily, Rate, RateStep, Session, Spike, SubRequests, Tools, UserStep, Users,
 };
-pub(super) use target::{HeaderKey, Key, Target};
+pub(super) use target::{HeaderKey, Key, Promises, Target};
 pub(super) use traffic::{BadRows, Limits, Prompts, Trace, TraceFormat, Traffic};
 pub(super) use words::{
     ClockText, DurationText, FlagOrText, NumberOrText, OneOrMany, PluginText, RateText, ThinkText,

@@ -117,6 +117,13 @@ impl<'a> View<'a> {
         states.iter().take_while(|(from, _)| *from <= at).last().map_or(NodeState::Up, |(_, state)| *state)
     }
 
+    /// A node was up from one moment to another, all the time.
+    pub(super) fn up_throughout(&self, node: u16, from: Nanos, to: Nanos) -> bool {
+        let states = self.states.get(usize::from(node)).map_or(&[][..], Vec::as_slice);
+        let changed = states.iter().any(|(at, _)| *at > from && *at <= to);
+        !changed && self.state(node, from) == NodeState::Up
+    }
+
     /// How many nodes were up at a moment.
     pub(super) fn up(&self, at: Nanos) -> usize {
         (0_u16..).zip(&self.states).filter(|(node, _)| self.state(*node, at) == NodeState::Up).count()

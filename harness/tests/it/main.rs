@@ -8,6 +8,7 @@ mod client;
 mod compare;
 mod determinism;
 mod fuzz;
+mod gateways;
 mod h2;
 mod hedge;
 mod interface;

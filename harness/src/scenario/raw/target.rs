@@ -65,6 +65,32 @@ pub(in crate::scenario) struct Target {
     /// its name, `words` where all nodes are simulated, and `o200k_base` otherwise.
     #[schemars(example = &"o200k_base", example = "models/qwen3/tokenizer.json")]
     pub(in crate::scenario) tokenizer: Option<Placed<String>>,
+    /// What it says of itself, to be held against what the nodes saw.
+    #[schemars(example = json!({"attempts": 3, "sticky": true}))]
+    pub(in crate::scenario) promises: Option<Promises>,
+}
+
+/// What a gateway promises; each promise is an invariant of the run. What is left out is not checked.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "promises")]
+pub(in crate::scenario) struct Promises {
+    /// Attempts that it makes for one send of a request, at most. The built-in router's own are known.
+    #[schemars(example = 3)]
+    pub(in crate::scenario) attempts: Option<Placed<u32>>,
+    /// The turns of a session go to one node as long as that is well.
+    #[schemars(example = true)]
+    #[serde(default)]
+    pub(in crate::scenario) sticky: bool,
+    /// A node that answers with `Retry-After` is sent nothing until then. Without this promise only the
+    /// request that was answered so is held to it.
+    #[schemars(example = true)]
+    #[serde(default)]
+    pub(in crate::scenario) retry_after: bool,
+    /// The names by which it asks nodes for the model.
+    #[schemars(example = ["sim"])]
+    #[serde(default)]
+    pub(in crate::scenario) models: Vec<Placed<String>>,
 }
 
 /// A secret, by the environment variable or the file that holds it: exactly one of `env` and `file`. Its value

@@ -7,7 +7,8 @@ use reqwest::Url;
 use super::super::diagnostic::Diagnostic;
 use super::super::place::{Placed, Span};
 use super::super::plan::{
-    Api, Command, Encoding, Entry, Http, NodeKind, NodePlan, RouterPolicy, SimSpec, Target, Tokenizer,
+    Api, Command, Encoding, Entry, Http, NodeKind, NodePlan, Promises, RouterPolicy, SimSpec, Target,
+    Tokenizer,
 };
 use super::super::raw::{self, DurationText};
 use super::super::suggest::{list, nearest};
@@ -139,7 +140,24 @@ impl Resolver {
         let entry = self.entry(raw, nodes);
         let http = raw.http.as_ref().and_then(|http| self.http(http));
         let tokenizer = self.tokenizer(raw.tokenizer.as_ref(), &model, nodes);
-        Target { api, model, entry, access, http, tokenizer }
+        let promises = raw.promises.as_ref().map(|raw| self.promises(raw, &entry)).unwrap_or_default();
+        Target { api, model, entry, access, http, tokenizer, promises }
+    }
+
+    fn promises(&mut self, raw: &raw::Promises, entry: &Entry) -> Promises {
+        if let (Entry::Router(_), Some(attempts)) = (entry, &raw.attempts) {
+            self.mistake(
+                Diagnostic::new("the built-in router's attempts are known")
+                    .at(&attempts.span, "this is for gateways")
+                    .help("take `attempts` away: it is held to its own bound"),
+            );
+        }
+        Promises {
+            attempts: raw.attempts.as_ref().map(|attempts| self.count_or("attempts", Some(attempts), 1, 1)),
+            sticky: raw.sticky,
+            retry_after: raw.retry_after,
+            models: raw.models.iter().map(|model| self.text("a model's name", model)).collect(),
+        }
     }
 
     fn tokenizer(&mut self, raw: Option<&Placed<String>>, model: &str, nodes: &[NodePlan]) -> Tokenizer {

@@ -33,6 +33,7 @@ pub(in crate::traffic) fn plan(schedule: Schedule, seed: u64, phases_s: &[u64]) 
             access: Access::default(),
             http: None,
             tokenizer: crate::scenario::plan::Tokenizer::Words,
+            promises: crate::scenario::plan::Promises::default(),
         },
         nodes: Vec::new(),
         traffic: Traffic {

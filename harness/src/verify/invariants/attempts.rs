@@ -58,8 +58,8 @@ pub(super) fn belong(view: &View<'_>) -> Invariant {
     }
 }
 
-/// The bound of what is known: the built-in router's own, and one without any gateway. A gateway's own
-/// is not known; the scenario may bound the mean by `amplification`.
+/// The bound of what is known: the built-in router's own, one without any gateway, and what the scenario
+/// says that a gateway promises. The mean may be bounded by `amplification`.
 pub(super) fn within_retry_bound(view: &View<'_>) -> Invariant {
     if let Some(why) = without_proxies(view) {
         return not_checked(BOUND, why);
@@ -74,9 +74,13 @@ pub(super) fn within_retry_bound(view: &View<'_>) -> Invariant {
         Entry::Router(policy) if policy.failover => Tuning::default().retries + 1,
         Entry::Router(_) | Entry::Node(_) => 1,
         Entry::Url(_) | Entry::Command(_) => {
-            let most = attempts().map(|(_, count, _)| count).max().unwrap_or_default();
-            let most = text::count(u64::from(most), "attempt");
-            return not_checked(BOUND, format!("the gateway's bound is not known; the most was {most}"));
+            let Some(promised) = view.plan.target.promises.attempts else {
+                let most = attempts().map(|(_, count, _)| count).max().unwrap_or_default();
+                let most = text::count(u64::from(most), "attempt");
+                let why = format!("the gateway promises no bound (`promises.attempts`); the most was {most}");
+                return not_checked(BOUND, why);
+            };
+            promised
         }
     };
     if view.work.is_empty() {

@@ -6,9 +6,13 @@
 mod answers;
 mod arrivals;
 mod attempts;
+mod connections;
 mod faults;
 mod headers;
+mod models;
 mod nodes;
+mod sessions;
+mod waits;
 
 use squall_report::{Fault, Invariant, Verdict};
 
@@ -43,6 +47,10 @@ pub(super) fn judge(sources: &Sources<'_, '_>) -> Vec<Invariant> {
         nodes::dead_gets_only_probes(view, episodes),
         nodes::no_herd(view, episodes),
         headers::equal_the_ledger(view),
+        waits::kept(view),
+        models::as_promised(view),
+        sessions::stay(view),
+        connections::used_again(view),
         faults::happened(view, episodes, faults, aborted),
     ]
 }

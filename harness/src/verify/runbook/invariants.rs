@@ -8,7 +8,7 @@ use super::{Scene, Told};
 type Rule = fn(&Scene<'_, '_>, &Invariant) -> Told;
 
 /// By the words that an invariant begins with.
-pub(super) const RULES: [(&str, Rule); 10] = [
+pub(super) const RULES: [(&str, Rule); 14] = [
     ("every arrival ends exactly once", arrivals),
     ("every attempt belongs to a request", strays),
     ("no success without a genuine final marker", invented),
@@ -19,6 +19,10 @@ pub(super) const RULES: [(&str, Rule); 10] = [
     ("no herd at failback", herd),
     ("the gateway's own retry headers equal the ledger", headers),
     ("the fault happened", fault),
+    ("connections to nodes are not leaked", connections),
+    ("nodes are asked for no model but those promised", models),
+    ("a session stays on its node while that is well", sessions),
+    ("no attempt before a node's Retry-After is over", waits),
 ];
 
 pub(super) fn advise(scene: &Scene<'_, '_>, verdict: Verdict) -> Vec<Advice> {
@@ -133,6 +137,42 @@ fn fault(_: &Scene<'_, '_>, _: &Invariant) -> Told {
         .means("The storm did not happen as planned, so this run says nothing of how the service bears it.")
         .look("The table of faults: what fired, what trapped, and whether load reached its nodes while it was on.")
         .change("Check the nodes, the share and the matching of the fault, and let it be on while there is load.")
+}
+
+fn connections(scene: &Scene<'_, '_>, _: &Invariant) -> Told {
+    Told::default()
+        .means(format!(
+            "{} opens more connections to a node than it has work for, and leaves them open: in the end a limit on \
+             files or sockets is reached, at either side.",
+            capital(gateway(scene))
+        ))
+        .look("What happens to a connection whose request failed, was cancelled or timed out.")
+        .change("Close or reuse a connection whatever became of its request, and limit how many there are to a node.")
+}
+
+fn models(scene: &Scene<'_, '_>, _: &Invariant) -> Told {
+    Told::default()
+        .means(format!(
+            "{} asked nodes for another model than was promised: clients got answers of a model that they did not \
+             ask for.",
+            capital(gateway(scene))
+        ))
+        .look("Fallbacks that name another model, and when they take over.")
+        .change("Tell clients of a fallback, or fail; or name the model in `promises.models` where it is as good.")
+}
+
+fn sessions(_: &Scene<'_, '_>, _: &Invariant) -> Told {
+    Told::default()
+        .means("Conversations moved to other nodes though theirs was well: the caches of their history are on the node that they left.")
+        .look("What a session is told by (a header, a cookie, the prompt's beginning), and whether retries or a rebalance forget it.")
+        .change("Choose the node by a consistent hash of the session, and move it only when its node is gone.")
+}
+
+fn waits(_: &Scene<'_, '_>, _: &Invariant) -> Told {
+    Told::default()
+        .means("A node asked to be left alone for a time, and was sent work before it was over: what is over its limit stays there.")
+        .look("Whether the gateway reads `Retry-After` of its nodes, and whether all of its workers know of it.")
+        .change("Leave a node out of the turn until its `Retry-After` is over; where none is left, pass it on to clients.")
 }
 
 fn capital(text: &str) -> String {

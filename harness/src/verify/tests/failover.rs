@@ -15,7 +15,7 @@ fn a_sound_death_has_every_figure() {
     // Requests 440 and 443 went to `a`, 446 would have; two of them were refused after the death.
     assert!(row.detection_s.is_some_and(|detection| detection < 0.35), "{row:?}");
     assert!(near(row.first_rescue_s, 0.5), "{row:?}");
-    assert!(near(row.recovery_s, 1.0), "three streams of the first second were lost: {row:?}");
+    assert!(near(row.recovery_s, 0.0), "three of 29 are lost now and then by a service at 95 %: {row:?}");
     assert!(row.failback_s.is_some_and(|failback| failback < 0.2), "{row:?}");
     assert_eq!((row.lost, row.silently_truncated, row.duplicated, row.spliced), (3, 0, 0, 0));
     assert_eq!(row.requests, 160 + 9 + 1, "eight seconds, those under way, and one that just ended");

@@ -7,7 +7,9 @@
 mod failover;
 mod invariants;
 mod objectives;
+mod promises;
 mod properties;
+mod rates;
 mod runbook;
 mod verdict;
 
@@ -88,7 +90,7 @@ impl Scene {
 
     /// All is well, and no node dies.
     fn without_death() -> Self {
-        let mut facts = Facts::default();
+        let mut facts = Facts { models: vec!["sim".into()], ..Facts::default() };
         for id in 0..END.0 / EVERY {
             let node = (id % 3) as u16;
             facts.requests.push(request(id, Nanos(id * EVERY), node));
@@ -192,6 +194,9 @@ fn request(id: u64, sent: Nanos, node: u16) -> RequestFact {
     let after = |ms| Some(sent + Duration::from_millis(ms));
     RequestFact {
         id: RequestId(id),
+        session: None,
+        turn: None,
+        sub_request: None,
         phase: (sent.0 / (20 * SECOND)).min(2) as u16,
         cohort: Cohort::Collateral,
         intended: sent,
@@ -234,6 +239,9 @@ fn attempt(id: u64, request: u64, start: Nanos, node: u16) -> AttemptFact {
         marker: true,
         after_end: false,
         faults: 0,
+        model: Some(0),
+        retry_after: None,
+        connections: 8,
     }
 }
 
@@ -311,6 +319,7 @@ pub(super) fn plan() -> Plan {
             access: Access::default(),
             http: None,
             tokenizer: crate::scenario::plan::Tokenizer::Words,
+            promises: crate::scenario::plan::Promises::default(),
         },
         nodes: vec![node("a"), node("b"), node("c")],
         traffic: Traffic {

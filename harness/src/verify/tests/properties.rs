@@ -48,6 +48,9 @@ fn any_request() -> impl Strategy<Value = RequestFact> {
     let what = (outcomes(), contents(), any::<[bool; 3]>(), any::<u32>(), prop::option::of(100_u16..600));
     (who, times, what).prop_map(|(who, times, what)| RequestFact {
         id: RequestId(who.0),
+        session: Some(who.0 / 4),
+        turn: Some((who.0 % 4) as u32),
+        sub_request: None,
         phase: who.1,
         cohort: Cohort::Collateral,
         intended: times.0,
@@ -112,8 +115,7 @@ fn any_scene() -> impl Strategy<Value = Scene> {
     (facts, moment(), scheduled, entry, 0..=3_usize, any::<bool>()).prop_map(
         |((requests, attempts, node_events), duration, scheduled, entry, nodes, aborted)| {
             let mut scene = Scene::sound();
-            let facts = Facts { requests, attempts, node_events, ..Facts::default() };
-            scene.facts = facts;
+            scene.facts = Facts { requests, attempts, node_events, ..Facts::default() };
             scene.evidence.duration = duration;
             scene.evidence.aborted = aborted.then(|| "by a test".into());
             scene.scheduled = Some(scheduled.unwrap_or_default());
@@ -139,7 +141,7 @@ proptest! {
             ..Recorded::default()
         }, &scene.facts, scene.evidence.clone());
         prop_assert!(!report.reasons.is_empty());
-        prop_assert_eq!(report.invariants.len(), 10);
+        prop_assert_eq!(report.invariants.len(), 14);
         prop_assert!(report.verdict != Verdict::NotChecked);
         if report.verdict == Verdict::Pass {
             prop_assert!(not_well(&report).is_empty() && report.aborted.is_none());

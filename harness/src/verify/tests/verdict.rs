@@ -11,8 +11,8 @@ fn a_sound_run_passes_and_says_with_what() {
     assert_eq!(
         report.reasons,
         [
-            "all hold: 2 objectives, 7 bounds on failover and 10 invariants; 1197 of 1200 requests succeeded",
-            "`a` died at 22.0 s: detected after 0.20 s, first rescue after 0.50 s, recovered after 1.00 s, \
+            "all hold: 2 objectives, 7 bounds on failover and 11 invariants; 1197 of 1200 requests succeeded",
+            "`a` died at 22.0 s: detected after 0.20 s, first rescue after 0.50 s, recovered after 0.00 s, \
              back in its share 0.00 s after its return; 3 of 170 requests around it lost",
         ]
     );

@@ -1,0 +1,78 @@
+//! A node that says when to come again is to be left alone until then.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use squall_report::Invariant;
+
+use super::{Cases, not_checked, without_proxies};
+use crate::clock::Nanos;
+use crate::name::RequestId;
+use crate::scenario::plan::Entry;
+use crate::verify::text;
+use crate::verify::view::View;
+
+const NAME: &str = "no attempt before a node's Retry-After is over";
+
+/// What was sent before the answer could be read was on its way; and clocks round.
+const SLACK: Duration = Duration::from_millis(100);
+
+/// An answer with `Retry-After` is about its own request: sent to that node again before then, it breaks the
+/// rule whatever the gateway promises. That the node is spared everybody's requests is what a gateway may
+/// promise: a limit may be one of the request's model or its key.
+pub(super) fn kept(view: &View<'_>) -> Invariant {
+    if let Some(why) = without_proxies(view) {
+        return not_checked(NAME, why);
+    }
+    if matches!(view.plan.target.entry, Entry::Node(_)) {
+        return not_checked(NAME, "no gateway stands between: clients wait as the scenario says");
+    }
+    let mut answers: Vec<_> =
+        view.work.iter().filter_map(|attempt| Some((attempt.end, attempt.retry_after?, *attempt))).collect();
+    if answers.is_empty() {
+        return not_checked(NAME, "no node asked for a wait");
+    }
+    answers.sort_by_key(|(at, ..)| *at);
+    let mut answers = answers.into_iter().peekable();
+    let whole_node = view.plan.target.promises.retry_after;
+    let mut waits: HashMap<(u16, Option<RequestId>), Wait> = HashMap::new();
+    let mut cases = Cases::default();
+    for attempt in &view.work {
+        while let Some((at, asked, by)) = answers.next_if(|(at, ..)| *at + SLACK <= attempt.start) {
+            // What a client sends again is a request of its own to a gateway.
+            let sent_once = by.request.and_then(|id| view.request(id)).is_some_and(|of| of.sends <= 1);
+            let own = by.request.filter(|_| sent_once).map(Some);
+            for of in own.into_iter().chain(whole_node.then_some(None)) {
+                let wait = Wait { at, asked };
+                let known = waits.entry((by.node, of)).or_insert(wait);
+                if wait.until() > known.until() {
+                    *known = wait;
+                }
+            }
+        }
+        let all = waits.get(&(attempt.node, None));
+        let own = attempt.request.and_then(|request| waits.get(&(attempt.node, Some(request))));
+        if let Some(wait) = all.into_iter().chain(own).find(|wait| attempt.start + SLACK < wait.until()) {
+            cases.add(|| {
+                let (node, asked) = (view.node(attempt.node), text::seconds(wait.asked));
+                let after = text::seconds(attempt.start - wait.at);
+                let what = attempt.request.map_or("work".into(), |request| format!("request {request}"));
+                format!("{node} asked for a wait of {asked}, and was sent {what} {after} later")
+            });
+        }
+    }
+    cases.decide(NAME)
+}
+
+/// A node was to be left alone.
+#[derive(Clone, Copy)]
+struct Wait {
+    at: Nanos,
+    asked: Duration,
+}
+
+impl Wait {
+    fn until(self) -> Nanos {
+        self.at + self.asked
+    }
+}
