@@ -90,7 +90,7 @@ impl Scene {
 
     /// All is well, and no node dies.
     fn without_death() -> Self {
-        let mut facts = Facts { models: vec!["sim".into()], ..Facts::default() };
+        let mut facts = Facts { asked_models: vec!["sim".into()], ..Facts::default() };
         for id in 0..END.0 / EVERY {
             let node = (id % 3) as u16;
             facts.requests.push(request(id, Nanos(id * EVERY), node));

@@ -31,7 +31,7 @@ fn a_key_of_another_table() {
       | ^^^^ not a key of [target]
       |
       = help: `zone` is a key of [[node]]
-      = help: keys of [target]: `api`, `model`, `router`, `url`, `also`, `command`, `ready`, `ready_within`, `node`, `key`, `headers`, `ca`, `http` and `tokenizer`
+      = help: keys of [target]: `api`, `model`, `router`, `url`, `also`, `command`, `ready`, `ready_within`, `node`, `key`, `headers`, `ca`, `http`, `tokenizer` and `promises`
 
     s.toml: 1 mistake, nothing was run
     "#);
