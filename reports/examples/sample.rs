@@ -1,4 +1,4 @@
-//! Writes the reports of three runs that never were, to look at them while working on a renderer:
+//! Writes the reports of four runs that never were, to look at them while working on a renderer:
 //! `cargo run -p squall-report --example sample -- FOLDER`.
 
 use std::io::stdout;
@@ -10,7 +10,12 @@ mod sample;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = PathBuf::from(std::env::args_os().nth(1).ok_or("name a folder to write into")?);
     let width = std::env::args().nth(2).and_then(|columns| columns.parse().ok()).unwrap_or(100);
-    let runs = [("pass", sample::pass()), ("fail", sample::fail()), ("inconclusive", sample::inconclusive())];
+    let runs = [
+        ("pass", sample::pass()),
+        ("fail", sample::fail()),
+        ("inconclusive", sample::inconclusive()),
+        ("long", sample::long()),
+    ];
     for (name, report) in runs {
         let dir = folder.join(name);
         std::fs::create_dir_all(&dir)?;

@@ -14,6 +14,7 @@ mod json;
 mod junit;
 mod markdown;
 mod model;
+mod repeats;
 mod terminal;
 mod told;
 
@@ -27,4 +28,5 @@ pub use json::{schema, schema_text, write_json};
 pub use junit::write_junit;
 pub use markdown::{write_markdown, write_markdown_within};
 pub use model::*;
+pub use repeats::*;
 pub use terminal::write_terminal;

@@ -429,7 +429,7 @@ pub(crate) fn wrapped(
     writeln!(out, "{indent}{line}")
 }
 
-fn style(verdict: Verdict) -> Style {
+pub(crate) fn style(verdict: Verdict) -> Style {
     let colour = match verdict {
         Verdict::Pass => AnsiColor::Green,
         Verdict::Fail => AnsiColor::Red,

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use squall::scenario::{self, plan::Arm};
 use squall::search::{Found, Held, Limits, Search};
-use squall_report::{ArmCapacity, Capacity, Metric, Probe, Report, Verdict};
+use squall_report::{ArmCapacity, Capacity, Metric, Probe, Verdict};
 
 use super::exit::Exit;
 use super::interrupt::Interrupt;
+use super::run::repeat::report;
 use super::run::{PLAIN_WIDTH, default_folder, factor, terminal_width};
 
 /// Find the highest load at which a scenario passes: with its faults, and without them
@@ -172,10 +173,7 @@ fn held(verdict: Verdict) -> Held {
 
 /// What a run's report says of its load.
 fn measured(load: f64, folder: &Path) -> anyhow::Result<Probe> {
-    let path = folder.join("report.json");
-    let text = fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
-    let report: Report =
-        serde_json::from_slice(&text).with_context(|| format!("{} is no report", path.display()))?;
+    let report = report(folder)?;
     let ended = report.phases.last().map_or(0.0, |phase| phase.end_s);
     let counts = &report.counts;
     let answered = counts.scheduled - counts.aborted;

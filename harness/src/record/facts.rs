@@ -6,10 +6,11 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-use squall_report::{Cohort, Outcome};
+use squall_report::{Cohort, Outcome, WorstRequest};
 
-use super::row::{AttemptEnd, AttemptRow, Content, NodeEvent, RequestRow, SessionEnd, SessionRow};
-use super::{ATTEMPTS_FILE, NODES_FILE, REQUESTS_FILE, RecordError, SESSIONS_FILE, ledger};
+use super::row::{AttemptEnd, AttemptRow, Content, FaultRow, NodeEvent, RequestRow, SessionEnd, SessionRow};
+use super::worst::Picker;
+use super::{ATTEMPTS_FILE, FAULTS_FILE, NODES_FILE, REQUESTS_FILE, RecordError, SESSIONS_FILE, ledger};
 use crate::clock::Nanos;
 use crate::name::{AttemptId, NodeName, RequestId};
 use crate::scenario::plan::Plan;
@@ -27,6 +28,8 @@ pub struct Facts {
     pub node_events: Vec<NodeEvent>,
     /// The models that nodes were asked for, each once.
     pub models: Vec<String>,
+    /// The worst requests, with their rows of every ledger as they are.
+    pub worst: Vec<WorstRequest>,
 }
 
 /// A row of `requests.jsonl`; the fields mean what [`super::RequestRow`]'s do.
@@ -119,11 +122,13 @@ pub fn read_facts(folder: &Path, plan: &Plan) -> Result<Facts, RecordError> {
     let node_of =
         |name: &NodeName| nodes.get(name).copied().ok_or_else(|| format!("no node `{name}` in the plan"));
     let mut facts = Facts::default();
+    let mut picker = Picker::default();
     ledger::read(folder, REQUESTS_FILE, |row: RequestRow| {
         let phase = phases.get(row.phase.as_str()).copied();
         let phase = phase.ok_or_else(|| format!("no phase `{}` in the plan", row.phase))?;
         let node = row.node.as_ref().map(node_of).transpose()?;
         facts.requests.push(RequestFact::of(&row, phase, node));
+        picker.request(&row);
         Ok(())
     })?;
     if plan.traffic.sessions.is_some() {
@@ -132,11 +137,18 @@ pub fn read_facts(folder: &Path, plan: &Plan) -> Result<Facts, RecordError> {
             Ok(())
         })?;
     }
+    let mut picked = picker.picked();
     ledger::read(folder, ATTEMPTS_FILE, |row: AttemptRow| {
         let model = row.model.as_deref().map(|model| place_of(model, &mut facts.models));
         facts.attempts.push(AttemptFact::of(&row, node_of(&row.node)?, model));
+        picked.attempt(&row);
         Ok(())
     })?;
+    ledger::read(folder, FAULTS_FILE, |row: FaultRow| {
+        picked.fault(&row);
+        Ok(())
+    })?;
+    facts.worst = picked.finish();
     ledger::read(folder, NODES_FILE, |event| {
         facts.node_events.push(event);
         Ok(())

@@ -15,6 +15,7 @@ mod row;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod worst;
 
 use std::io;
 use std::path::PathBuf;

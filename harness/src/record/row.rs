@@ -27,6 +27,20 @@ pub enum Content {
     Different,
 }
 
+impl Content {
+    /// Its name in the ledgers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Whole => "whole",
+            Self::Truncated => "truncated",
+            Self::Duplicated => "duplicated",
+            Self::Spliced => "spliced",
+            Self::Different => "different",
+        }
+    }
+}
+
 /// Which limit a timed-out request ran into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -194,6 +208,21 @@ pub enum AttemptEnd {
     ClientLeft,
     /// The run ended first.
     Aborted,
+}
+
+impl AttemptEnd {
+    /// Its name in the ledgers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Cut => "cut",
+            Self::Reset => "reset",
+            Self::Unreachable => "unreachable",
+            Self::Injected => "injected",
+            Self::ClientLeft => "client_left",
+            Self::Aborted => "aborted",
+        }
+    }
 }
 
 /// A row of `attempts.jsonl`: one request that reached a node's proxy, written when it ended.

@@ -5,12 +5,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use squall_report::{Clock, Cohort, Counts, Curve, Latency, Metric, Node, NodeState, Outcome, Point, Slice};
+use squall_report::{
+    AttemptEnds, Clock, Cohort, Counts, Curve, Latency, Metric, Node, NodeState, Outcome, Point, Slice,
+};
 
 use super::digest::FaultDigest;
 use super::gaps::GapObjective;
 use super::histogram::Latencies;
-use super::row::{AttemptRow, FaultRow, NodeEvent, RequestRow};
+use super::row::{AttemptEnd, AttemptRow, FaultRow, NodeEvent, RequestRow};
 use super::{Gaps, PhaseLive, Recorded};
 use crate::clock::Nanos;
 use crate::name::NodeName;
@@ -102,6 +104,7 @@ impl Tables {
             name: node.name.to_string(),
             zone: node.zone.clone(),
             attempts: 0,
+            ends: AttemptEnds::default(),
             states: Vec::new(),
         });
         Self {
@@ -210,6 +213,7 @@ impl Tables {
         }
         if let Some(node) = self.plan_nodes.get(&row.node).copied() {
             self.nodes[node].attempts += 1;
+            *of(&mut self.nodes[node].ends, row.end) += 1;
             self.slice(row.start_ns).node_attempts[node] += 1;
         }
     }
@@ -333,6 +337,19 @@ impl Tables {
                 node_attempts: slice.node_attempts.clone(),
             })
             .collect()
+    }
+}
+
+/// The count of one end.
+fn of(ends: &mut AttemptEnds, end: AttemptEnd) -> &mut u64 {
+    match end {
+        AttemptEnd::Complete => &mut ends.complete,
+        AttemptEnd::Cut => &mut ends.cut,
+        AttemptEnd::Reset => &mut ends.reset,
+        AttemptEnd::Unreachable => &mut ends.unreachable,
+        AttemptEnd::Injected => &mut ends.injected,
+        AttemptEnd::ClientLeft => &mut ends.client_left,
+        AttemptEnd::Aborted => &mut ends.aborted,
     }
 }
 

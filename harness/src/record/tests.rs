@@ -277,3 +277,53 @@ fn a_folder_with_ledgers_is_not_written_over() -> Result<(), Box<dyn std::error:
     assert!(matches!(recorded(folder.path()), Err(RecordError::Write { .. })));
     Ok(())
 }
+
+#[test]
+fn the_worst_requests_are_few_whatever_the_run_and_have_the_rows_of_all_ledgers() {
+    let mut picker = worst::Picker::default();
+    for id in 0..10_000 {
+        let mut row = request(id, id * 10, Outcome::Ok);
+        match id {
+            // A storm of one error, and a single worse one late in it.
+            1_000..6_000 => (row.outcome, row.status) = (Outcome::HttpError, Some(502)),
+            7_000 => row.outcome = Outcome::Invented,
+            8_000 => row.first_content_ns = Some(row.intended_ns + Duration::from_secs(4)),
+            9_000 => row.attempts = 7,
+            _ => {}
+        }
+        picker.request(&row);
+    }
+    let mut picked = picker.picked();
+    for ordinal in 0..30 {
+        let row = AttemptRow {
+            id: AttemptId(ordinal),
+            request: Some(RequestId(7_000)),
+            ..attempt(0, 70_000 - ordinal, false)
+        };
+        picked.attempt(&row);
+        picked.fault(&FaultRow {
+            at_ns: row.start_ns,
+            plugin: "latency".into(),
+            fault: 0,
+            hook: "response".into(),
+            verdict: "delay(20.000ms)".into(),
+            attempt: Some(row.id),
+            request: row.request,
+            ordinal: None,
+            node: None,
+        });
+    }
+    let worst = picked.finish();
+    assert!(worst.len() <= 22, "{}", worst.len());
+    // What misleads most comes first; the storm has no more than its examples.
+    assert_eq!((worst[0].id, worst[0].outcome, worst[0].alike), (7_000, Outcome::Invented, 1));
+    assert_eq!((worst[1].id, worst[1].alike), (1_000, 5_000));
+    assert_eq!(worst.iter().filter(|request| request.outcome == Outcome::HttpError).count(), 3);
+    let of = |id: u64| &worst.iter().find(|request| request.id == id).expect("it is among the worst").why;
+    assert_eq!(*of(8_000), [squall_report::WhyWorst::FirstToken]);
+    assert_eq!(*of(9_000), [squall_report::WhyWorst::Attempts]);
+    let ledger = &worst[0].ledger;
+    assert_eq!((ledger.len(), worst[0].ledger_left_out), (10, 20));
+    assert!(ledger.windows(2).all(|pair| pair[0].start_s <= pair[1].start_s));
+    assert_eq!(ledger[0].faults, ["latency: delay(20.000ms)"]);
+}

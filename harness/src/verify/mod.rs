@@ -10,7 +10,10 @@ mod clients;
 mod failover;
 mod invariants;
 mod losses;
+mod periods;
+mod pooled;
 mod reasons;
+mod runbook;
 mod sessions;
 mod slo;
 mod stats;
@@ -28,7 +31,9 @@ use crate::clock::Nanos;
 use crate::record::{Facts, Recorded};
 use crate::scenario::plan::{OnTrap, Plan};
 use invariants::Sources;
+pub use pooled::pool;
 use reasons::Found;
+use runbook::Scene;
 use view::{View, ok};
 
 /// What is known of a run beside its records.
@@ -85,6 +90,19 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
     };
     let verdict = found.verdict();
     let reasons = found.reasons(&view, verdict);
+    let client = client(&evidence);
+    let runbook = runbook::advise(&Scene {
+        view: &view,
+        untrusted: &found.untrusted,
+        nothing_worked: found.nothing_worked.as_deref(),
+        aborted,
+        slos: &slos,
+        episodes: &episodes,
+        invariants: &invariants,
+        faults: &evidence.faults,
+        client: &client,
+    });
+    let periods = periods::around(&view, &episodes, &evidence.faults);
     let phases = phases(plan, recorded, evidence.duration);
     Report {
         schema: SCHEMA,
@@ -109,15 +127,7 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
         skipped: evidence.skipped,
         sessions: sessions::found(plan, facts),
         clients: clients::acted(facts),
-        client: Client {
-            dispatch_lag_us: evidence.lag,
-            runtime_stall_us: evidence.stall,
-            saturated: evidence.saturated.is_some(),
-            peak: evidence.peak,
-            calibration: evidence.calibration,
-            cpu_s: evidence.cpu_s,
-            peak_rss_bytes: evidence.peak_rss_bytes,
-        },
+        client,
         control: None,
         squall: evidence.squall,
         aborted: evidence.aborted,
@@ -126,6 +136,21 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
         nodes: recorded.nodes.clone(),
         series: recorded.series.clone(),
         curves: recorded.curves.clone(),
+        periods,
+        worst: facts.worst.clone(),
+        runbook,
+    }
+}
+
+fn client(evidence: &Evidence) -> Client {
+    Client {
+        dispatch_lag_us: evidence.lag,
+        runtime_stall_us: evidence.stall,
+        saturated: evidence.saturated.is_some(),
+        peak: evidence.peak,
+        calibration: evidence.calibration.clone(),
+        cpu_s: evidence.cpu_s,
+        peak_rss_bytes: evidence.peak_rss_bytes,
     }
 }
 

@@ -2,10 +2,8 @@
 
 use std::io::{self, Write};
 
-use anstyle::{AnsiColor, Style};
-
 use super::{ArmCapacity, Capacity};
-use crate::terminal::{Align, Table, bold, section, wrapped};
+use crate::terminal::{Align, Table, bold, section, style, wrapped};
 use crate::{Verdict, format};
 
 /// Narrower terminals wrap by themselves.
@@ -54,13 +52,4 @@ fn runs(arm: &ArmCapacity) -> Table {
         ]);
     }
     table
-}
-
-fn style(verdict: Verdict) -> Style {
-    let colour = match verdict {
-        Verdict::Pass => AnsiColor::Green,
-        Verdict::Fail => AnsiColor::Red,
-        Verdict::Inconclusive | Verdict::NotChecked => AnsiColor::Yellow,
-    };
-    colour.on_default()
 }

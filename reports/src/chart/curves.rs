@@ -18,30 +18,61 @@ const METRICS: [Metric; 5] = [Metric::Ttft, Metric::Ttfb, Metric::Itl, Metric::T
 /// About how many labels fit the plot's height.
 const LATENCY_TICKS: usize = 6;
 
-/// A chart for each metric that has a curve.
+/// A curve of a chart.
+struct Line {
+    name: String,
+    ink: Ink,
+    points: Vec<Point>,
+}
+
+/// A chart for each metric that has a curve, a phase a curve.
 pub(crate) fn curves(report: &Report) -> Result<Vec<Figure>, ChartError> {
-    let of = |metric: Metric| {
-        let curves = report.curves.iter().filter(move |curve| curve.metric == metric);
-        curves
-            .map(|curve| (curve, points(curve)))
-            .filter(|(_, points)| !points.is_empty())
-            .collect::<Vec<_>>()
+    let line = |curve: &Curve| {
+        let phase = report.phases.iter().position(|phase| phase.name == curve.phase);
+        Line {
+            name: format::line(&curve.phase),
+            ink: phase.map_or(Ink::Rest, Ink::group),
+            points: drawn(&curve.points),
+        }
     };
-    let charts = METRICS.into_iter().map(|metric| (metric, of(metric)));
-    charts
-        .filter(|(_, curves)| !curves.is_empty())
-        .map(|(metric, curves)| chart(report, metric, &curves))
-        .collect()
+    charts(|metric| report.curves.iter().filter(|curve| curve.metric == metric).map(line).collect())
+}
+
+/// The same for the periods around the faults.
+pub(crate) fn periods(report: &Report) -> Result<Vec<Figure>, ChartError> {
+    let lines = |metric: Metric| {
+        let periods = report.periods.iter().enumerate();
+        let all = periods.flat_map(|(place, period)| {
+            let latencies = period.latency.iter().filter(|latency| latency.metric == metric);
+            latencies.map(move |latency| Line {
+                name: period.period.as_str().into(),
+                ink: Ink::group(place),
+                points: drawn(&latency.points),
+            })
+        });
+        all.collect()
+    };
+    charts(lines)
+}
+
+fn charts(lines: impl Fn(Metric) -> Vec<Line>) -> Result<Vec<Figure>, ChartError> {
+    let of = |metric: Metric| {
+        let mut lines = lines(metric);
+        lines.retain(|line| !line.points.is_empty());
+        (metric, lines)
+    };
+    let charts = METRICS.into_iter().map(of).filter(|(_, lines)| !lines.is_empty());
+    charts.map(|(metric, lines)| chart(metric, &lines)).collect()
 }
 
 /// The points that can be drawn: the largest sample of all lies at infinity.
-fn points(curve: &Curve) -> Vec<Point> {
+fn drawn(points: &[Point]) -> Vec<Point> {
     let drawn = |point: &&Point| (0.5..1.0 - 1e-6).contains(&point.quantile) && point.ms.is_finite();
-    curve.points.iter().filter(drawn).copied().collect()
+    points.iter().filter(drawn).copied().collect()
 }
 
-fn chart(report: &Report, metric: Metric, curves: &[(&Curve, Vec<Point>)]) -> Result<Figure, ChartError> {
-    let all = || curves.iter().flat_map(|(_, points)| points.iter());
+fn chart(metric: Metric, lines: &[Line]) -> Result<Figure, ChartError> {
+    let all = || lines.iter().flat_map(|line| line.points.iter());
     let y = Latencies::fit(all().map(|point| point.ms), LATENCY_TICKS);
     let frame = Frame {
         width: 340,
@@ -54,23 +85,19 @@ fn chart(report: &Report, metric: Metric, curves: &[(&Curve, Vec<Point>)]) -> Re
         x: quantiles(all().map(|point| point.quantile).fold(0.0, f64::max)),
         y: y.axis.clone(),
     };
-    let ink = |curve: &Curve| {
-        let phase = report.phases.iter().position(|phase| phase.name == curve.phase);
-        phase.map_or(Ink::Rest, Ink::group)
-    };
-    let about = About { title: format!("{} by percentile", name(metric)), description: describe(curves) };
+    let about = About { title: format!("{} by percentile", name(metric)), description: describe(lines) };
     let svg = canvas::draw(&frame, &about, |canvas| {
-        for (curve, points) in curves {
-            let line: Vec<_> =
-                points.iter().map(|point| (nines(point.quantile), y.place(point.ms))).collect();
-            canvas.line(&line, ink(curve), 2.0)?;
+        for line in lines {
+            let points: Vec<_> =
+                line.points.iter().map(|point| (nines(point.quantile), y.place(point.ms))).collect();
+            canvas.line(&points, line.ink, 2.0)?;
         }
         Ok(())
     })?;
     Ok(Figure {
         title: name(metric).into(),
         note: if y.log { "Log scale.".into() } else { String::new() },
-        keys: curves.iter().map(|(curve, _)| Key::line(ink(curve), format::line(&curve.phase))).collect(),
+        keys: lines.iter().map(|line| Key::line(line.ink, &line.name)).collect(),
         drawings: vec![Drawing { class: "", svg }],
     })
 }
@@ -86,12 +113,12 @@ fn name(metric: Metric) -> &'static str {
     }
 }
 
-fn describe(curves: &[(&Curve, Vec<Point>)]) -> String {
-    let ends = curves.iter().filter_map(|(curve, points)| {
-        let (first, last) = (points.first()?, points.last()?);
+fn describe(lines: &[Line]) -> String {
+    let ends = lines.iter().filter_map(|line| {
+        let (first, last) = (line.points.first()?, line.points.last()?);
         let at =
             |point: &Point| format!("{} at {}", format::latency(point.ms), format::share(point.quantile));
-        Some(format!("{}: {} to {}", curve.phase, at(first), at(last)))
+        Some(format!("{}: {} to {}", line.name, at(first), at(last)))
     });
     ends.collect::<Vec<_>>().join("; ")
 }

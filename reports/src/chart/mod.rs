@@ -8,6 +8,7 @@ mod canvas;
 mod capacity;
 mod curves;
 mod events;
+mod failover;
 mod ink;
 mod scale;
 mod series;
@@ -18,7 +19,7 @@ use crate::Report;
 
 pub(crate) use canvas::ChartError;
 pub(crate) use capacity::capacity;
-pub(crate) use curves::curves;
+pub(crate) use curves::{curves, periods};
 pub(crate) use ink::{Ink, classes, variables};
 pub use trace::{TracePicture, write_trace_svg};
 
@@ -97,6 +98,6 @@ impl Size {
 /// The run over time: what happened, then what it did.
 pub(crate) fn timeline(report: &Report) -> Result<Vec<Figure>, ChartError> {
     let axis = time::Timeline::of(report);
-    let charts = [events::chart, series::ttft, series::success, series::rate, series::nodes];
+    let charts = [events::chart, series::rate, series::ttft, series::success, series::nodes];
     charts.into_iter().map(|chart| chart(&axis)).collect()
 }

@@ -89,12 +89,14 @@ pub(super) fn success(timeline: &Timeline<'_>) -> Result<Figure, ChartError> {
 pub(super) fn rate(timeline: &Timeline<'_>) -> Result<Figure, ChartError> {
     let per_second = |span: &Span, n: f64| n / (span.end - span.start).max(1e-9);
     let both = |span: &Span, slice: &Slice| per_second(span, slice.ok as f64 + slice.failed as f64);
-    let largest = timeline.slices.iter().map(|(span, slice)| both(span, slice)).fold(0.0, f64::max);
+    let due = |span: &Span, slice: &Slice| per_second(span, slice.scheduled as f64);
+    let either = |(span, slice): &(Span, &Slice)| both(span, slice).max(due(span, slice));
+    let largest = timeline.slices.iter().map(either).fold(0.0, f64::max);
     let y = scale::amounts(largest, LOW_TICKS, |n| format!("{}/s", trim(&format::ms(n))));
-    let title = "Requests";
+    let title = "Load";
     let failed = timeline.slices.iter().fold(0_u64, |sum, (_, slice)| sum.saturating_add(slice.failed));
     let description = format!(
-        "Requests that ended, a second, those that failed on top of those that succeeded. At most {} a second; {} failed in all.",
+        "Requests that were due and that ended, a second, those that failed on top of those that succeeded. At most {} a second; {} failed in all.",
         format::ms(largest),
         format::count(failed)
     );
@@ -107,13 +109,15 @@ pub(super) fn rate(timeline: &Timeline<'_>) -> Result<Figure, ChartError> {
             };
             stack(canvas, &edge(&none), &edge(&ok), Ink::Ok)?;
             stack(canvas, &edge(&ok), &edge(&both), Ink::Failed)?;
+            canvas.line(&steps(&edge(&due)), Ink::Text, 1.5)?;
         }
         Ok(())
     })?;
-    let keys = vec![Key::area(Ink::Failed, "failed"), Key::area(Ink::Ok, "succeeded")];
+    let keys =
+        vec![Key::line(Ink::Text, "due"), Key::area(Ink::Failed, "failed"), Key::area(Ink::Ok, "succeeded")];
     Ok(Figure {
         title: title.into(),
-        note: "Requests a second, by the time they ended.".into(),
+        note: "Requests a second, by the time they were due and by the time they ended.".into(),
         keys,
         drawings,
     })

@@ -4,7 +4,7 @@
 use super::canvas::{self, About, Anchor, Canvas, ChartError, Frame};
 use super::ink::Ink;
 use super::scale::{self, Axis};
-use super::{Drawing, Key, Size};
+use super::{Drawing, Key, Size, failover};
 use crate::{Fault, Report, Slice, format};
 
 /// Above the plot: a strip that names phases, and below it a thin one each for faults and outages.
@@ -16,12 +16,16 @@ const OUTAGES: (f64, f64) = (-5.0, -2.0);
 const LEFT: u32 = 56;
 /// For the labels of x.
 const BOTTOM: u32 = 22;
-/// So that the last label of x has room.
+/// So that the last label of x has room: that of hours is longer.
 const RIGHT: u32 = 14;
+const RIGHT_OF_HOURS: u32 = 28;
+const HOUR: f64 = 3_600.0;
 /// The size of letters.
 const LETTERS: f64 = 11.5;
 /// The mean width of a letter of a sans-serif font, in its size.
 const LETTER_WIDTH: f64 = 0.56;
+/// Outages that are nearer than this part of the run are drawn as one behind a chart.
+const TOLD_APART: f64 = 200.0;
 /// Labels of dead nodes stand in so many rows.
 const LABEL_ROWS: usize = 3;
 
@@ -92,7 +96,7 @@ impl<'a> Timeline<'a> {
             top: ABOVE,
             left: LEFT,
             bottom: BOTTOM,
-            right: RIGHT,
+            right: if self.end >= HOUR { RIGHT_OF_HOURS } else { RIGHT },
             letters: LETTERS,
             x: scale::time(self.end, ticks),
             y,
@@ -111,7 +115,8 @@ impl<'a> Timeline<'a> {
             let frame = self.frame(size, height, y.clone());
             let svg = canvas::draw(&frame, about, |canvas| {
                 self.background(canvas, &frame)?;
-                content(canvas, &frame)
+                content(canvas, &frame)?;
+                failover::marks(canvas, &frame, self)
             })?;
             Ok(Drawing { class: size.class(), svg })
         };
@@ -152,11 +157,12 @@ impl<'a> Timeline<'a> {
             }
         }
         let faults = self.report.faults.iter().filter_map(|fault| self.fault(fault)).collect();
-        for span in united(faults) {
+        for span in united(faults, 0.0) {
             canvas.rectangle([(span.start, y.0), (span.end, y.1)], Ink::Fault, 0.07)?;
             canvas.strip((span.start, span.end), FAULTS, Ink::Fault, 0.9)?;
         }
-        for Outage { span, .. } in &self.outages {
+        let outages = self.outages.iter().map(|outage| outage.span).collect();
+        for span in united(outages, self.end / TOLD_APART) {
             canvas.rectangle([(span.start, y.0), (span.end, y.1)], Ink::Down, 0.1)?;
             canvas.strip((span.start, span.end), OUTAGES, Ink::Down, 0.9)?;
         }
@@ -264,12 +270,12 @@ fn push<'a>(outages: &mut Vec<Outage<'a>>, (node, state): (&'a str, &'a str), st
     }
 }
 
-/// The same stretches without overlaps.
-fn united(mut spans: Vec<Span>) -> Vec<Span> {
+/// The same stretches without overlaps, and without gaps up to `gap`.
+fn united(mut spans: Vec<Span>, gap: f64) -> Vec<Span> {
     spans.sort_by(|a, b| a.start.total_cmp(&b.start));
     let mut united: Vec<Span> = Vec::new();
     for span in spans {
-        match united.last_mut().filter(|last| span.start <= last.end) {
+        match united.last_mut().filter(|last| span.start <= last.end + gap) {
             Some(last) => last.end = last.end.max(span.end),
             None => united.push(span),
         }
@@ -285,7 +291,8 @@ mod tests {
     fn stretches_that_overlap_are_one() {
         let span = |start, end| Span { start, end };
         let spans = vec![span(22.0, 40.0), span(0.0, 5.0), span(20.0, 30.0), span(5.0, 6.0)];
-        assert_eq!(united(spans), [span(0.0, 6.0), span(20.0, 40.0)]);
+        assert_eq!(united(spans.clone(), 0.0), [span(0.0, 6.0), span(20.0, 40.0)]);
+        assert_eq!(united(spans, 14.0), [span(0.0, 40.0)]);
     }
 
     #[test]

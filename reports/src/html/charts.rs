@@ -16,6 +16,23 @@ pub(super) fn timeline(report: &Report) -> Result<Markup, ChartError> {
     Ok(section("timeline", "Timeline", &content))
 }
 
+/// Before, during and after the faults.
+pub(super) fn periods(report: &Report) -> Result<Markup, ChartError> {
+    if report.periods.is_empty() {
+        return Ok(html! {});
+    }
+    let charts = chart::periods(report)?;
+    let content = html! {
+        p.lead {
+            "From the first fault that did something until all is over and the service level holds. Failed \
+             requests are the largest samples: a curve ends where they begin."
+        }
+        @if !charts.is_empty() { div.curves { @for chart in &charts { (figure(chart)) } } }
+        (super::periods::table_of(report))
+    };
+    Ok(section("periods", "Before, during, after", &content))
+}
+
 /// Latency by percentile.
 pub(super) fn curves(report: &Report) -> Result<Markup, ChartError> {
     let charts = chart::curves(report)?;
@@ -29,7 +46,7 @@ pub(super) fn curves(report: &Report) -> Result<Markup, ChartError> {
             div.curves { @for chart in &charts { (figure(chart)) } }
         }
     };
-    Ok(section("curves", "Percentiles", &content))
+    Ok(section("curves", "Percentiles by phase", &content))
 }
 
 pub(super) fn figure(figure: &Figure) -> Markup {

@@ -3,7 +3,11 @@
 use maud::{Markup, html};
 
 use super::class;
+use super::runbook::ticked;
 use crate::{Report, Verdict, format};
+
+/// Reasons that are told beside the first; the runbook has all.
+const SHOWN: usize = 4;
 
 pub(super) fn header(report: &Report) -> Markup {
     html! {
@@ -12,7 +16,7 @@ pub(super) fn header(report: &Report) -> Markup {
             h1 { (report.scenario.name) }
             div.verdict {
                 p.word { span.symbol aria-hidden="true" { (symbol(report.verdict)) } (report.verdict) }
-                ul.reasons { @for reason in &report.reasons { li { (reason) } } }
+                (reasons(report))
             }
             @if let Some(aborted) = format::aborted(report) {
                 p.aborted { strong { "Ended before its time: " } (aborted) }
@@ -60,23 +64,45 @@ fn repeat(report: &Report) -> Markup {
 }
 
 fn contents(report: &Report) -> Markup {
-    let failover = if report.failover.is_empty() { None } else { Some(("failover", "Failover")) };
     let links = [
-        Some(("timeline", "Timeline")),
-        Some(("curves", "Percentiles")),
-        Some(("slos", "SLOs")),
-        failover,
-        Some(("invariants", "Invariants")),
-        Some(("faults", "Faults")),
-        Some(("latency", "Latency")),
-        Some(("counts", "Outcomes")),
-        Some(("client", "Load generator")),
-        Some(("definitions", "Definitions")),
-        Some(("files", "Files")),
+        ("timeline", "Timeline", true),
+        ("runbook", "Runbook", !report.runbook.is_empty()),
+        ("slos", "SLOs", true),
+        ("failover", "Failover", !report.failover.is_empty()),
+        ("periods", "Before, during, after", !report.periods.is_empty()),
+        ("curves", "Percentiles", true),
+        ("nodes", "Nodes", !report.nodes.is_empty()),
+        ("worst", "Worst requests", !report.worst.is_empty()),
+        ("invariants", "Invariants", true),
+        ("faults", "Faults", true),
+        ("latency", "Latency", true),
+        ("counts", "Outcomes", true),
+        ("client", "Load generator", true),
+        ("definitions", "Definitions", true),
+        ("files", "Files", true),
     ];
     html! {
         nav aria-label="Contents" {
-            ul { @for (id, title) in links.into_iter().flatten() { li { a href={ "#" (id) } { (title) } } } }
+            ul { @for (id, title, _) in links.iter().filter(|(_, _, shown)| *shown) { li { a href={ "#" (id) } { (title) } } } }
+        }
+    }
+}
+
+/// The one sentence why, then the others; many are folded away.
+fn reasons(report: &Report) -> Markup {
+    let (first, others) =
+        report.reasons.split_first().map_or((None, &[][..]), |(first, others)| (Some(first), others));
+    let (shown, folded) = others.split_at(others.len().min(SHOWN));
+    html! {
+        div.reasons {
+            @if let Some(first) = first { p.why { (ticked(first)) } }
+            @if !shown.is_empty() { ul { @for reason in shown { li { (ticked(reason)) } } } }
+            @if !folded.is_empty() {
+                details {
+                    summary { (format::count(folded.len() as u64)) " more" }
+                    ul { @for reason in folded { li { (ticked(reason)) } } }
+                }
+            }
         }
     }
 }

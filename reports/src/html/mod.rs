@@ -9,7 +9,10 @@ mod control;
 mod head;
 mod latency;
 mod notes;
+mod periods;
+mod runbook;
 mod tables;
+mod worst;
 
 use std::io::{self, Write};
 
@@ -47,9 +50,13 @@ fn page(report: &Report) -> Result<Markup, ChartError> {
                 (head::header(report))
                 main #main {
                     (charts::timeline(report)?)
-                    (charts::curves(report)?)
+                    (runbook::section_of(report))
                     (tables::slos(report))
                     (tables::failover(report))
+                    (charts::periods(report)?)
+                    (charts::curves(report)?)
+                    (periods::nodes(report))
+                    (worst::section_of(report))
                     (tables::invariants(report))
                     (tables::faults(report))
                     (control::section(report))

@@ -3,7 +3,10 @@
 use maud::{Markup, html};
 
 use super::{Column, mark, section, table};
-use crate::{Counts, Failover, Fault, Invariant, Report, Slo, format};
+use crate::{Counts, Failover, Fault, Invariant, Report, Slo, Verdict, format};
+
+/// Deaths that are told one by one.
+const MOST_DEATHS: usize = 12;
 
 /// The objectives.
 pub(super) fn slos(report: &Report) -> Markup {
@@ -50,7 +53,15 @@ pub(super) fn failover(report: &Report) -> Markup {
     if report.failover.is_empty() {
         return html! {};
     }
-    section("failover", "Failover", &html! { @for death in &report.failover { (a_death(death)) } })
+    // Those with something to say first, in the order in which they came.
+    let mut deaths: Vec<&Failover> = report.failover.iter().collect();
+    deaths.sort_by_key(|death| !death.checks.iter().any(|check| check.verdict == Verdict::Fail));
+    let more = deaths.len().saturating_sub(MOST_DEATHS);
+    let content = html! {
+        @for death in deaths.into_iter().take(MOST_DEATHS) { (a_death(death)) }
+        @if more > 0 { p.empty { (format::count(more as u64)) " further deaths in " code { "report.json" } "." } }
+    };
+    section("failover", "Failover", &content)
 }
 
 fn a_death(death: &Failover) -> Markup {
@@ -78,6 +89,8 @@ fn a_death(death: &Failover) -> Markup {
     // Without reasons, no column for them.
     let why = death.checks.iter().any(|check| check.reason.is_some());
     let head = if why { &HEAD[..] } else { &HEAD[..HEAD.len() - 1] };
+    // Each table is a region of its own, which screen readers list by name.
+    let caption = format!("Bounds on failover of {}, dead at {}", death.node, format::run_time(death.t0_s));
     let mean = format::maybe(death.amplification_mean, |mean| format!("{mean:.2}"));
     html! {
         h3 {
@@ -99,7 +112,7 @@ fn a_death(death: &Failover) -> Markup {
             div { dt { "Attempts a request" } dd { (mean) ", at most " (format::count(u64::from(death.amplification_max))) } }
         }
         @if rows.is_empty() { p.empty { "The scenario sets no bound on failover." } }
-        @else { (table("Bounds on failover", head, &rows)) }
+        @else { (table(&caption, head, &rows)) }
     }
 }
 

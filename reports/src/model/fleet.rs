@@ -12,8 +12,30 @@ pub struct Node {
     pub zone: String,
     /// Attempts at work (not probes) that reached it.
     pub attempts: u64,
+    /// The same, by how they ended.
+    #[serde(default)]
+    pub ends: AttemptEnds,
     /// Its states in order; each lasts until the next.
     pub states: Vec<NodeState>,
+}
+
+/// Attempts at work by how they ended, as the node's proxy saw it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AttemptEnds {
+    /// The node's response was passed on whole.
+    pub complete: u64,
+    /// The node closed the connection before its response was whole.
+    pub cut: u64,
+    /// The node's connection was reset.
+    pub reset: u64,
+    /// The node could not be reached.
+    pub unreachable: u64,
+    /// A fault ended it.
+    pub injected: u64,
+    /// The other side went away first.
+    pub client_left: u64,
+    /// The run ended first.
+    pub aborted: u64,
 }
 
 /// A change of a node's state.

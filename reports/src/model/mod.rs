@@ -7,8 +7,11 @@ mod client;
 mod fleet;
 mod judged;
 mod latency;
+mod period;
+mod runbook;
 mod terms;
 mod traffic;
+mod worst;
 
 use std::fmt;
 
@@ -19,8 +22,11 @@ pub use client::*;
 pub use fleet::*;
 pub use judged::*;
 pub use latency::*;
+pub use period::*;
+pub use runbook::*;
 pub use terms::*;
 pub use traffic::*;
+pub use worst::*;
 
 /// The version of this contract.
 pub const SCHEMA: u32 = 1;
@@ -86,6 +92,15 @@ pub struct Report {
     pub series: Vec<Slice>,
     /// Latency by percentile, a phase a curve, for drawing.
     pub curves: Vec<Curve>,
+    /// The run before, during and after its faults; empty without any.
+    #[serde(default)]
+    pub periods: Vec<Period>,
+    /// The worst requests, a fixed number at most, with the rows of both ledgers.
+    #[serde(default)]
+    pub worst: Vec<WorstRequest>,
+    /// What to do about each check that did not pass; the most important first.
+    #[serde(default)]
+    pub runbook: Vec<Advice>,
 }
 
 /// What was run.

@@ -40,7 +40,20 @@ const TEXTS: [&str; 8] = [
     "🌩️ e\u{301}",
 ];
 /// Their words are those of an enum.
-const FIXED: [&str; 6] = ["verdict", "method", "metric", "cohort", "clock", "schema"];
+const FIXED: [&str; 11] = [
+    "verdict", "method", "metric", "cohort", "clock", "schema", "period", "why", "kind", "outcome", "status",
+];
+/// They have 32 bits.
+const SMALL: [&str; 8] = [
+    "amplification_max",
+    "attempts",
+    "claimed_attempts",
+    "sends",
+    "output_tokens",
+    "expected_tokens",
+    "events",
+    "touched",
+];
 /// Figures that may be null.
 const NULLABLE: [&str; 9] = [
     "t1_s",
@@ -75,7 +88,7 @@ fn spoil(value: &mut Value, key: &str, dice: &mut Dice, rarity: u64) {
         Value::Number(_) if nullable(key) && dice.one_in(3) => *value = Value::Null,
         Value::String(_) if matches!(key, "trap" | "reason") && dice.one_in(3) => *value = Value::Null,
         Value::Number(number) if number.is_f64() => *value = json!(dice.one_of(&FIGURES)),
-        Value::Number(_) if key == "amplification_max" => *value = json!(u32::MAX),
+        Value::Number(_) if SMALL.contains(&key) => *value = json!(dice.one_of(&[0, 1, u32::MAX])),
         Value::Number(_) => *value = json!(dice.one_of(&[0, 1, u64::from(u32::MAX), u64::MAX])),
         Value::String(_) => *value = json!(dice.one_of(&TEXTS)),
         Value::Bool(flag) => *flag = !*flag,

@@ -2,9 +2,10 @@
 //! back at 31 s, while `b` is slow and answers errors. Its figures follow from simple formulas.
 
 use squall_report::{
-    Answers, Calibration, Check, Client, Clients, Clock, Cohort, Counter, Counts, Curve, Failover, Fault,
-    Invariant, Lag, Latency, Method, Metric, Node, NodeState, Peak, Percentiles, Phase, Point, Report,
-    SCHEMA, ScenarioInfo, Skipped, Slice, Slo, Verdict,
+    Advice, Answers, Around, AttemptEnds, Calibration, Check, CheckKind, Client, Clients, Clock, Cohort,
+    Counter, Counts, Curve, Failover, Fault, Invariant, Lag, Latency, Method, Metric, Node, NodeState, Peak,
+    Percentiles, Period, PeriodLatency, Phase, Point, Report, SCHEMA, ScenarioInfo, Skipped, Slice, Slo,
+    Verdict, WhyWorst, WorstAttempt, WorstRequest,
 };
 
 const DIED: u32 = 22;
@@ -59,6 +60,9 @@ pub(crate) fn pass() -> Report {
         nodes: nodes(),
         series: (0..61).map(slice).collect(),
         curves: curves(),
+        periods: periods(),
+        worst: vec![slowest()],
+        runbook: Vec::new(),
     }
 }
 
@@ -100,6 +104,8 @@ pub(crate) fn fail() -> Report {
         "r-431: [DONE] after 12 of 31 events; a was killed at 22.0 s".into(),
         "r-433: [DONE] after 3 of 54 events; a was killed at 22.0 s".into(),
     ];
+    report.worst.insert(0, cut_short());
+    report.runbook = vec![advice()];
     for slice in report.series.iter_mut().filter(|slice| (22.0..31.0).contains(&slice.start_s)) {
         (slice.ok, slice.failed) = (slice.ok * 3 / 5, slice.ok + slice.failed - slice.ok * 3 / 5);
         let slower = |ms: Option<f64>| ms.map(|ms| ms * 6.0);
@@ -147,6 +153,54 @@ pub(crate) fn inconclusive() -> Report {
     let fault = &mut report.faults[2];
     (fault.traps, fault.trap) = (1, Some("out of fuel in `request` after 10,000,000 units".into()));
     report.nodes[0].states.truncate(2);
+    report
+}
+
+/// A day at a million requests: two dozen nodes that die again and again, and every list as long as it gets.
+pub(crate) fn long() -> Report {
+    const NODES: u32 = 24;
+    const DAY: f64 = 86_400.0;
+    let mut report = fail();
+    report.scenario.name = "a day of twenty-four nodes that die again and again".into();
+    report.duration_s = DAY;
+    report.counts =
+        Counts { scheduled: 1_000_000, sent: 1_000_000, ok: 991_204, cut: 8_796, ..Counts::default() };
+    for (index, phase) in report.phases.iter_mut().enumerate() {
+        (phase.start_s, phase.end_s) = (DAY / 3.0 * index as f64, DAY / 3.0 * (index + 1) as f64);
+    }
+    for fault in &mut report.faults {
+        (fault.start_s, fault.end_s) = (DAY / 3.0, DAY / 1.5);
+    }
+    report.series = (0..360).map(|n| Slice { start_s: 240.0 * f64::from(n), ..slice(n % 60) }).collect();
+    for slice in &mut report.series {
+        slice.node_attempts = (0..u64::from(NODES)).map(|node| 20 + node).collect();
+    }
+    let states = |node: u32| {
+        let deaths = (0..200).map(move |death| 30_000.0 + f64::from(node) * 11.0 + 140.0 * f64::from(death));
+        let changes = deaths.flat_map(|at| [(at, "down"), (at + 40.0, "up")]);
+        std::iter::once((0.0, "up"))
+            .chain(changes)
+            .map(|(at_s, state)| NodeState { at_s, state: state.into() })
+    };
+    let node = |index: u32| Node {
+        name: format!("node-{index}"),
+        zone: format!("z{}", index % 3),
+        attempts: 41_000 + u64::from(index),
+        ends: AttemptEnds { complete: 41_000, reset: u64::from(index), ..AttemptEnds::default() },
+        states: states(index).collect(),
+    };
+    report.nodes = (0..NODES).map(node).collect();
+    for period in &mut report.periods {
+        period.node_attempts = (0..u64::from(NODES)).map(|node| 13_000 + node).collect();
+    }
+    let death = report.failover[0].clone();
+    let deaths =
+        (0..60_u32).map(|n| Failover { t0_s: 30_000.0 + 300.0 * f64::from(n), t1_s: None, ..death.clone() });
+    report.failover = deaths.collect();
+    report.worst = (0..22_u64).map(|n| WorstRequest { id: 400_000 + n, ..cut_short() }).collect();
+    report.runbook = (0..24).map(|_| advice()).collect();
+    report.reasons =
+        (0..80).map(|n| format!("availability of phase {n}: 97.2% of 12,448 requests succeeded")).collect();
     report
 }
 
@@ -499,6 +553,7 @@ fn nodes() -> Vec<Node> {
         name: name.into(),
         zone: zone.into(),
         attempts,
+        ends: AttemptEnds { complete: attempts - 4, reset: 4, ..AttemptEnds::default() },
         states,
     };
     vec![
@@ -506,4 +561,143 @@ fn nodes() -> Vec<Node> {
         node("b", "z1", 489, states(&[(0.0, "up")])),
         node("c", "z2", 498, states(&[(0.0, "up")])),
     ]
+}
+
+fn periods() -> Vec<Period> {
+    let arounds = [Around::Before, Around::During, Around::After];
+    let period = |(index, period): (usize, Around)| {
+        let phase = &phases()[index];
+        let Counts { scheduled, ok, .. } = phase.counts;
+        let quantiles = [0.5, 0.65, 0.8, 0.9, 0.95, 0.975, 0.99];
+        let latency = |(metric, median): (Metric, f64)| {
+            let at = |q: f64| Some(tail(median * SLOWER[index], q));
+            PeriodLatency {
+                metric,
+                samples: scheduled,
+                percentiles: Percentiles {
+                    p50_ms: at(0.5),
+                    p90_ms: at(0.9),
+                    p95_ms: at(0.95),
+                    p99_ms: at(0.99).filter(|_| ok == scheduled),
+                    p999_ms: None,
+                },
+                points: quantiles
+                    .into_iter()
+                    .filter_map(|quantile| Some(Point { quantile, ms: at(quantile)? }))
+                    .collect(),
+            }
+        };
+        let shown = [Metric::Ttft, Metric::Tpot, Metric::E2e];
+        let shown = medians().into_iter().filter(|(metric, _)| shown.contains(metric));
+        Period {
+            period,
+            start_s: phase.start_s,
+            end_s: phase.end_s,
+            requests: scheduled,
+            ok,
+            latency: shown.map(latency).collect(),
+            node_attempts: [vec![144, 143, 144], vec![74, 212, 220], vec![134, 134, 134]][index].clone(),
+        }
+    };
+    arounds.into_iter().enumerate().map(period).collect()
+}
+
+/// Its first attempt met a dead node; the second was slow.
+fn slowest() -> WorstRequest {
+    WorstRequest {
+        id: 497,
+        why: vec![WhyWorst::FirstToken, WhyWorst::Attempts],
+        alike: 1,
+        phase: "storm".into(),
+        cohort: Cohort::Faulted,
+        intended_s: 21.9,
+        sent_s: Some(21.900_1),
+        first_content_s: Some(22.61),
+        last_content_s: Some(24.2),
+        end_s: 24.21,
+        outcome: squall_report::Outcome::Ok,
+        status: Some(200),
+        error: None,
+        content: "whole".into(),
+        output_tokens: 181,
+        expected_tokens: Some(181),
+        node: Some("b".into()),
+        attempts: 2,
+        claimed_attempts: Some(2),
+        sends: 1,
+        marker: true,
+        genuine_marker: true,
+        clean_end: true,
+        ledger: vec![
+            WorstAttempt {
+                id: 501,
+                node: "a".into(),
+                start_s: 21.900_4,
+                first_byte_s: None,
+                end_s: 22.004,
+                status: None,
+                events: 0,
+                end: "reset".into(),
+                marker: false,
+                after_end: false,
+                hedge: false,
+                faults: Vec::new(),
+                touched: 0,
+            },
+            WorstAttempt {
+                id: 502,
+                node: "b".into(),
+                start_s: 22.006,
+                first_byte_s: Some(22.6),
+                end_s: 24.209,
+                status: Some(200),
+                events: 183,
+                end: "complete".into(),
+                marker: true,
+                after_end: false,
+                hedge: false,
+                faults: vec!["latency: delay(184.113ms)".into()],
+                touched: 1,
+            },
+        ],
+        ledger_left_out: 0,
+    }
+}
+
+/// Its node died in the middle of the stream.
+fn cut_short() -> WorstRequest {
+    let mut request = slowest();
+    request.ledger.truncate(1);
+    request.ledger[0].first_byte_s = Some(21.97);
+    request.ledger[0].events = 12;
+    WorstRequest {
+        id: 431,
+        why: vec![WhyWorst::Failed],
+        alike: 3,
+        end_s: 22.005,
+        last_content_s: Some(22.003),
+        first_content_s: Some(21.971),
+        outcome: squall_report::Outcome::Invented,
+        content: "truncated".into(),
+        output_tokens: 12,
+        node: Some("a".into()),
+        attempts: 1,
+        claimed_attempts: Some(1),
+        genuine_marker: false,
+        ..request
+    }
+}
+
+fn advice() -> Advice {
+    Advice {
+        kind: CheckKind::Failover,
+        check: "silently_truncated at the death of `a`".into(),
+        verdict: Verdict::Fail,
+        seen: "3 of 214 requests in the 9.2s from the death of `a`, more than 0".into(),
+        means: vec!["The gateway passes the end of a broken stream on as if it were a whole one.".into()],
+        look: vec!["Request 431 in both ledgers: what the node sent, and what the client got.".into()],
+        change: vec![
+            "Break the client's connection, or send an error event, when a node's stream breaks.".into(),
+        ],
+    }
 }

@@ -15,7 +15,7 @@ const FOLDER: &str = "control";
 /// Runs the control arm into the folder of the run, and says where it is.
 pub(super) fn control(args: &Args, dir: &Path, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
     let folder = dir.join(FOLDER);
-    let mut words = words(args, &folder);
+    let mut words = words(args, args.seed, &folder);
     words.extend(["--arm".into(), "control".into()]);
     let status = interrupt.squall(&words)?;
     if interrupt.has_come() {
@@ -32,10 +32,10 @@ pub(super) fn control(args: &Args, dir: &Path, interrupt: &Interrupt) -> anyhow:
 }
 
 /// The words of a run like this one into another folder.
-pub(super) fn words(args: &Args, out: &Path) -> Vec<OsString> {
+pub(super) fn words(args: &Args, seed: Option<u64>, out: &Path) -> Vec<OsString> {
     let mut words: Vec<OsString> =
         vec!["run".into(), args.scenario.clone().into(), "--out".into(), out.into()];
-    if let Some(seed) = args.seed {
+    if let Some(seed) = seed {
         words.extend(["--seed".into(), seed.to_string().into()]);
     }
     if let Some(load) = args.load {

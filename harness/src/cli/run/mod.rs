@@ -1,6 +1,7 @@
 //! `squall run`: the main job.
 
 mod arms;
+pub(crate) mod repeat;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ pub(crate) const PLAIN_WIDTH: u16 = 100;
   squall run scenarios/quickstart.toml
   squall run scenario.toml --out runs/today --seed 8
   squall run scenario.toml --load 1.5 --arm storm
+  squall run scenario.toml --repeat 5
   squall run scenario.toml --json | jq .verdict
   squall run scenario.toml --ci github")]
 pub(crate) struct Args {
@@ -50,6 +52,9 @@ pub(crate) struct Args {
     /// Multiply the load: rates, the speed of a trace, the number of users
     #[arg(long, value_name = "FACTOR", value_parser = factor)]
     load: Option<f64>,
+    /// Run it so many times, each with the next seed, and judge all runs together
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_000), conflicts_with = "ci")]
+    repeat: Option<u32>,
     /// Print report.json to stdout instead of tables
     #[arg(long)]
     json: bool,
@@ -77,6 +82,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
 }
 
 fn load_and_run(args: &Args) -> anyhow::Result<Exit> {
+    if let Some(times) = args.repeat {
+        return repeat::run(args, times);
+    }
     let plan = scenario::load(&args.scenario, args.seed)?;
     let plan = args.load.map_or_else(|| plan.clone(), |factor| plan.clone().at_load(factor));
     let arms = args.arm.map_or_else(|| plan.arms.clone(), |arm| vec![arm.into()]);

@@ -14,6 +14,7 @@ use std::time::Duration;
 use squall_report::Failover;
 
 use super::view::{Down, View, ok};
+use crate::clock::Nanos;
 use detection::Detection;
 use window::Window;
 
@@ -49,6 +50,8 @@ impl Figure {
 pub(super) struct Episode {
     pub(super) down: Down,
     pub(super) detection: Detection,
+    /// From the death to recovery, or to the node's return where that is later.
+    pub(super) window: (Nanos, Nanos),
     /// The report's row.
     pub(super) row: Failover,
 }
@@ -69,7 +72,7 @@ fn episode(view: &View<'_>, down: Down, aborted: bool) -> Episode {
     let row = Failover {
         node: view.plan.nodes.get(usize::from(down.node)).map_or_else(String::new, |n| n.name.to_string()),
         t0_s: down.from.as_secs_f64(),
-        t1_s: down.to.map(crate::clock::Nanos::as_secs_f64),
+        t1_s: down.to.map(Nanos::as_secs_f64),
         detection_s: detection.figure.seconds(),
         first_rescue_s: first_rescue(view, down).map(|rescue| rescue.as_secs_f64()),
         recovery_s: recovery.seconds(),
@@ -87,7 +90,7 @@ fn episode(view: &View<'_>, down: Down, aborted: bool) -> Episode {
             .map(|bounds| checks::check(view, down, bounds, figures, &window))
             .unwrap_or_default(),
     };
-    Episode { down, detection, row }
+    Episode { down, detection, window: (window.from, window.to), row }
 }
 
 /// From the death to the end of the first success, on another node, of a request that came after it.

@@ -29,7 +29,7 @@ pub(super) fn dead_gets_only_probes(view: &View<'_>, episodes: &[Episode]) -> In
     }
     let mut cases = Cases::default();
     let mut open = Vec::new();
-    for Episode { down, detection, row } in episodes {
+    for Episode { down, detection, row, .. } in episodes {
         let node = view.node(down.node);
         for send in &detection.resumed {
             let after = text::seconds(send.at - down.from);

@@ -19,6 +19,7 @@ use crate::record::{Gaps, Recorded};
 use crate::scenario::plan::{Objective, Slo};
 use crate::scenario::samples_for_a_pass;
 use samples::Sample;
+pub(super) use samples::{measured, requests};
 
 /// An objective as it came out, and the sentence on it when it did not pass.
 pub(super) struct Judged {

@@ -38,12 +38,12 @@ pub(super) fn of(view: &View<'_>, slo: &Slo) -> Vec<Sample> {
 }
 
 /// The requests that an objective counts.
-pub(super) fn requests<'a>(view: &View<'a>, slo: &Slo) -> impl Iterator<Item = &'a RequestFact> {
+pub(in crate::verify) fn requests<'a>(view: &View<'a>, slo: &Slo) -> impl Iterator<Item = &'a RequestFact> {
     view.judged().filter(|request| slo.during.contains(&usize::from(request.phase)))
 }
 
 /// A successful request's sample of a metric, on the intended clock where it has one.
-fn measured(request: &RequestFact, metric: Metric) -> Option<Duration> {
+pub(in crate::verify) fn measured(request: &RequestFact, metric: Metric) -> Option<Duration> {
     match metric {
         Metric::Ttft => Some(request.first_content? - request.intended),
         Metric::Ttfb => Some(request.first_byte? - request.intended),

@@ -9,6 +9,7 @@ mod invariants;
 mod promises;
 mod properties;
 mod rates;
+mod runbook;
 mod verdict;
 
 use std::time::Duration;

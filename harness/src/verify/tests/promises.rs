@@ -94,7 +94,9 @@ fn in_sessions(scene: &mut Scene) {
     scene.retell(|request, attempt| {
         let id = request.id.0;
         (request.session, request.turn) = (Some(id % 3 + id / 9 * 3), Some((id / 3 % 3) as u32));
-        if id.is_multiple_of(3) && request.intended >= DIES && request.intended < BACK {
+        // Those that begin while `a` is away begin on `b`, and stay there.
+        let away = |at: Nanos| at >= DIES && at < BACK;
+        if id.is_multiple_of(3) && (away(request.intended) || away(Nanos(id / 9 * 9 * EVERY))) {
             (request.node, attempt.node) = (Some(1), 1);
         }
     });

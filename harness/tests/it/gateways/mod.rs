@@ -97,7 +97,7 @@ impl Judged {
     fn with(&self, verdict: &str) -> BTreeSet<&str> {
         let checks = self.report["failover"].as_array().into_iter().flatten();
         let checks = checks.flat_map(|row| row["checks"].as_array().into_iter().flatten());
-        let judged = ["slos", "invariants"].into_iter().flat_map(|part| self.report[part].as_array());
+        let judged = ["slos", "invariants"].into_iter().filter_map(|part| self.report[part].as_array());
         let all = judged.flatten().chain(checks);
         all.filter(|judged| judged["verdict"] == verdict)
             .filter_map(|judged| judged["name"].as_str())

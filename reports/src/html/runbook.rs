@@ -1,0 +1,71 @@
+//! What to do about each check that did not pass.
+
+use maud::{Markup, html};
+
+use super::{class, mark, section};
+use crate::{Advice, CheckKind, Report, Verdict, format};
+
+pub(super) fn section_of(report: &Report) -> Markup {
+    if report.runbook.is_empty() {
+        return html! {};
+    }
+    let failed = report.runbook.iter().filter(|advice| advice.verdict == Verdict::Fail).count();
+    let open = report.runbook.len() - failed;
+    let content = html! {
+        p.lead {
+            (format::counted(failed as u64, "check")) " failed"
+            @if open > 0 { ", " (format::count(open as u64)) " not decided" }
+            ". What was seen is of this run; what it means follows by rule from the two ledgers."
+        }
+        @for advice in &report.runbook { (entry(advice)) }
+    };
+    section("runbook", "Runbook", &content)
+}
+
+fn entry(advice: &Advice) -> Markup {
+    html! {
+        article class={ "advice " (class(advice.verdict)) } {
+            h3 { (mark(advice.verdict)) " " (kind(advice.kind)) (ticked(&format::words(&advice.check))) }
+            p.seen { (ticked(&advice.seen)) }
+            div.steps {
+                (list("What it usually means", &advice.means))
+                (list("Look at", &advice.look))
+                (list("Change", &advice.change))
+            }
+        }
+    }
+}
+
+fn list(title: &str, sentences: &[String]) -> Markup {
+    html! {
+        @if !sentences.is_empty() {
+            div {
+                h4 { (title) }
+                ul { @for sentence in sentences { li { (ticked(sentence)) } } }
+            }
+        }
+    }
+}
+
+fn kind(kind: CheckKind) -> &'static str {
+    match kind {
+        CheckKind::Run => "",
+        CheckKind::Slo => "SLO: ",
+        CheckKind::Failover => "Failover: ",
+        CheckKind::Invariant => "Invariant: ",
+    }
+}
+
+/// Words between back ticks as code.
+pub(super) fn ticked(text: &str) -> Markup {
+    let parts: Vec<&str> = text.split('`').collect();
+    // A lone tick is a tick.
+    let whole = parts.len() % 2 == 1;
+    html! {
+        @if whole {
+            @for (index, part) in parts.iter().enumerate() {
+                @if index % 2 == 1 { code { (part) } } @else { (part) }
+            }
+        } @else { (text) }
+    }
+}
