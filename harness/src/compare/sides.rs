@@ -9,6 +9,7 @@ use squall_report::{Metric, Outcome, Phase, Report, Side};
 use super::CompareError;
 use super::bootstrap::Sliced;
 use crate::record::{self, RequestRow};
+use crate::verify::distrust;
 
 /// A phase has at least so many slices; they are shorter than a second where it is a short one.
 const LEAST_SLICES: u32 = 20;
@@ -72,17 +73,6 @@ fn report(folder: &Path) -> Result<Report, CompareError> {
     let path = folder.join("report.json");
     let file = File::open(&path).map_err(|source| CompareError::Open { path: path.clone(), source })?;
     serde_json::from_reader(BufReader::new(file)).map_err(|source| CompareError::Report { path, source })
-}
-
-/// Why no comparison can rest on a run.
-fn distrust(report: &Report) -> Option<String> {
-    if let Some(why) = &report.aborted {
-        return Some(format!("it was ended before its time: {why}"));
-    }
-    if let Some(fault) = report.faults.iter().find(|fault| fault.traps > 0) {
-        return Some(format!("its plugin `{}` trapped", fault.plugin));
-    }
-    report.client.saturated.then(|| "its client was saturated".to_owned())
 }
 
 /// The figures of a phase, while its rows are read.
