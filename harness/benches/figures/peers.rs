@@ -135,7 +135,7 @@ fn squall(folder: &Path, node: &Sim, load: Load, seconds: u64) -> Result<Option<
         let mut all = rows.filter(|row| row["cohort"] == "all" && row["phase"] == "steady");
         all.find(|row| row["metric"] == metric && row["clock"] == clock).ok_or(format!("no {metric}"))
     };
-    let (ttft, tpot) = (latency("ttft", "sent")?, latency("tpot", "sent")?);
+    let (ttft, tpot) = (latency("ttft", "sent")?, latency("tpot", "stream")?);
     let ok = run.count("ok")? as f64;
     Ok(Some(Account {
         requests: ok,
