@@ -12,6 +12,7 @@ mod failover;
 mod ink;
 mod scale;
 mod series;
+mod spreads;
 mod time;
 mod trace;
 
@@ -21,6 +22,7 @@ pub(crate) use canvas::ChartError;
 pub(crate) use capacity::capacity;
 pub(crate) use curves::{curves, periods};
 pub(crate) use ink::{Ink, classes, variables};
+pub use spreads::write_repeats_svg;
 pub use trace::{TracePicture, write_trace_svg};
 
 /// A chart with what explains it.

@@ -66,6 +66,21 @@ fn detection_lasts_until_the_last_work_by_any_evidence() {
 }
 
 #[test]
+fn detection_is_not_known_of_a_gateway_that_does_not_say_truly_how_often_it_tries() {
+    let detected = |say: fn(&mut RequestFact)| {
+        let mut scene = Scene::sound();
+        scene.facts.requests.iter_mut().for_each(say);
+        let report = scene.judge();
+        (report.failover[0].detection_s, check(&report, "detection").verdict)
+    };
+    let silent = detected(|request| request.claimed_attempts = None);
+    assert_eq!(silent, (None, Verdict::Inconclusive), "what the dead port refused nobody saw");
+    let untrue = detected(|request| request.claimed_attempts = Some(u32::from(request.id.0 != 3)));
+    assert_eq!(untrue, (None, Verdict::Inconclusive), "it said less than the ledger has");
+    assert!(detected(|_| ()).0.is_some());
+}
+
+#[test]
 fn detection_is_not_known_when_nothing_could_tell() {
     let mut scene = Scene::sound();
     // It comes back after a tenth of a second: two requests went elsewhere.
