@@ -3,13 +3,14 @@
 use std::io::{self, Write};
 
 use schemars::generate::SchemaSettings;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::Report;
 
-/// Writes the report as JSON, for people too: indented, with a line end.
-pub fn write_json(report: &Report, out: &mut (impl Write + ?Sized)) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, report)?;
+/// Writes a report, or what else has a contract here, as JSON, for people too: indented, with a line end.
+pub fn write_json(value: &impl Serialize, out: &mut (impl Write + ?Sized)) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
     out.write_all(b"\n")?;
     out.flush()
 }

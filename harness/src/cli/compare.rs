@@ -1,14 +1,13 @@
 //! `squall compare`: two runs held against each other.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use squall::compare::{MATTERS, compare};
 use squall_report::{Change, Matters};
 
 use super::exit::Exit;
-use super::run::{PLAIN_WIDTH, terminal_width};
+use super::shown::{json, printed, width};
 
 /// Compare two runs: better, worse, the same, or not to be told
 ///
@@ -51,20 +50,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
         Matters { relative: args.matters, latency_ms: args.matters_ms, share: args.matters_success };
     let comparison = compare(&args.baseline, &args.candidate, matters)?;
     let shown = if args.json {
-        let mut out = std::io::stdout().lock();
-        serde_json::to_writer_pretty(&mut out, &comparison).map_err(Into::into).and_then(|()| writeln!(out))
+        json(&comparison)
     } else if args.markdown {
         squall_report::write_comparison_markdown(&comparison, &mut std::io::stdout().lock())
     } else {
-        let width = terminal_width().unwrap_or(PLAIN_WIDTH);
-        squall_report::write_comparison(&comparison, &mut anstream::stdout().lock(), width)
+        squall_report::write_comparison(&comparison, &mut anstream::stdout().lock(), width())
     };
-    // A reader that went away (`| head`) has seen what it wanted.
-    if let Err(error) = shown
-        && error.kind() != std::io::ErrorKind::BrokenPipe
-    {
-        return Err(error).context("printing the comparison");
-    }
+    printed(shown, "printing the comparison")?;
     Ok(match comparison.verdict {
         Change::Better | Change::Same => Exit::Pass,
         Change::Worse => Exit::Fail,

@@ -16,6 +16,7 @@ mod router;
 mod run;
 mod schema;
 mod search;
+mod shown;
 mod sim;
 mod slo;
 mod spread;

@@ -11,8 +11,9 @@ use squall_report::{ArmCapacity, Capacity, Metric, Probe, Verdict};
 
 use super::exit::Exit;
 use super::interrupt::Interrupt;
-use super::run::repeat::report;
-use super::run::{PLAIN_WIDTH, default_folder, factor, terminal_width};
+use super::run::apart::{Apart, Ended, report};
+use super::run::{default_folder, factor};
+use super::shown::{json, printed, width};
 
 /// Find the highest load at which a scenario passes: with its faults, and without them
 ///
@@ -85,11 +86,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let capacity = capacity(plan.name, plan.seed, args.require, found);
     keep(&capacity, &dir)?;
     show(&capacity, &dir, args.json)?;
-    Ok(match capacity.verdict {
-        Verdict::Pass => Exit::Pass,
-        Verdict::Fail => Exit::Fail,
-        Verdict::Inconclusive | Verdict::NotChecked => Exit::Inconclusive,
-    })
+    Ok(capacity.verdict.into())
 }
 
 /// A search that is carried out.
@@ -135,18 +132,20 @@ impl Expedition<'_> {
         let out = self.dir.join(format!("{:02}-{}-{load:.3}", self.runs + 1, arm.name()));
         let seed = self.seed.wrapping_add(self.runs);
         self.runs += 1;
-        let scenario = self.args.scenario.as_os_str();
-        let (seed, factor) = (seed.to_string(), load.to_string());
-        let words = ["--arm", arm.name(), "--load", &factor, "--seed", &seed, "--quiet", "--out"];
-        let mut line = vec!["run".as_ref(), scenario];
-        line.extend(words.iter().map(|word| std::ffi::OsStr::new(*word)));
-        line.push(out.as_os_str());
-        let status = self.interrupt.squall(&line)?;
-        if self.interrupt.has_come() {
-            bail!("interrupted; the runs so far are in {}", self.dir.display());
-        }
-        if status.code() == Some(Exit::CouldNotRun as i32) || status.code().is_none() {
-            bail!("at {load:.3} times the load the scenario could not be run (its words are above)");
+        let run = Apart {
+            scenario: &self.args.scenario,
+            out: &out,
+            seed: Some(seed),
+            load: Some(load),
+            arm: Some(arm),
+            quiet: true,
+        };
+        match run.carry_out(&self.interrupt)? {
+            Ended::CarriedOut => {}
+            Ended::Interrupted => bail!("interrupted; the runs so far are in {}", self.dir.display()),
+            Ended::CouldNotRun => {
+                bail!("at {load:.3} times the load the scenario could not be run (its words are above)")
+            }
         }
         let probe = measured(load, &out)?;
         if !self.args.quiet {
@@ -253,24 +252,12 @@ fn keep(capacity: &Capacity, dir: &Path) -> anyhow::Result<()> {
     write("capacity.html", &page)
 }
 
-fn show(capacity: &Capacity, dir: &Path, json: bool) -> anyhow::Result<()> {
-    let shown = if json {
-        let mut out = std::io::stdout().lock();
-        serde_json::to_writer_pretty(&mut out, capacity).map_err(Into::into).and_then(|()| writeln!(out))
+fn show(capacity: &Capacity, dir: &Path, as_json: bool) -> anyhow::Result<()> {
+    let dir = dir.display().to_string();
+    let shown = if as_json {
+        json(capacity)
     } else {
-        let width = terminal_width().unwrap_or(PLAIN_WIDTH);
-        squall_report::write_capacity(
-            capacity,
-            &mut anstream::stdout().lock(),
-            &dir.display().to_string(),
-            width,
-        )
+        squall_report::write_capacity(capacity, &mut anstream::stdout().lock(), &dir, width())
     };
-    // A reader that went away (`| head`) has seen what it wanted.
-    match shown {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(error).context("printing the capacity")
-        }
-        _ => Ok(()),
-    }
+    printed(shown, "printing the capacity")
 }

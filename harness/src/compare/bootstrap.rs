@@ -26,6 +26,23 @@ pub(super) struct Sliced {
     samples: u64,
 }
 
+/// Values that were drawn together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Drawn {
+    pub(super) sum: f64,
+    /// How many there are.
+    pub(super) samples: f64,
+}
+
+impl Drawn {
+    fn all(parts: impl Iterator<Item = Self>) -> Self {
+        parts.fold(Self::default(), |all, part| Self {
+            sum: all.sum + part.sum,
+            samples: all.samples + part.samples,
+        })
+    }
+}
+
 impl Sliced {
     /// Of values, each with its slice.
     pub(super) fn new(slices: u32, values: impl Iterator<Item = (f64, u32)>) -> Self {
@@ -43,30 +60,28 @@ impl Sliced {
 
     /// Both have the same number of samples in each slice: the same was sent at the same times.
     pub(super) fn is_as_sent(&self, other: &Self) -> bool {
-        let sent = |sliced: &Self| {
-            let mut sent = vec![0; sliced.slices as usize];
-            for (_, slice, count) in &sliced.counts {
-                sent[*slice as usize] += count;
-            }
-            sent
-        };
-        sent(self) == sent(other)
+        let sent = |sliced: &Self| sliced.by_slice().into_iter().map(|slice| slice.samples as u64);
+        sent(self).eq(sent(other))
     }
 
-    /// The mean of all values.
-    pub(super) fn mean(&self) -> f64 {
-        self.mean_sum() * f64::from(self.slices) / self.samples as f64
+    /// The sum of all values, and their number.
+    pub(super) fn sum(&self) -> Drawn {
+        Drawn::all(self.by_slice().into_iter())
+    }
+
+    fn by_slice(&self) -> Vec<Drawn> {
+        let mut slices = vec![Drawn::default(); self.slices as usize];
+        for (value, slice, count) in &self.counts {
+            let of = &mut slices[*slice as usize];
+            of.sum += value * f64::from(*count);
+            of.samples += f64::from(*count);
+        }
+        slices
     }
 
     /// The values at these shares of all, ascending, with every slice as it was.
     pub(super) fn quantiles(&self, shares: &[f64]) -> Vec<f64> {
         self.weighted(&vec![1; self.slices as usize], shares)
-    }
-
-    /// The mean over slices of their sums.
-    pub(super) fn mean_sum(&self) -> f64 {
-        self.counts.iter().map(|(value, _, count)| value * f64::from(*count)).sum::<f64>()
-            / f64::from(self.slices)
     }
 
     fn weighted(&self, weights: &[u32], shares: &[f64]) -> Vec<f64> {
@@ -108,30 +123,12 @@ impl Sliced {
         found
     }
 
-    /// The mean over slices of their sums, in each resample.
-    pub(super) fn resampled_sums(&self, stream: u64) -> Vec<f64> {
-        self.resampled_slices(stream).map(|(sum, _)| sum / f64::from(self.slices)).collect()
-    }
-
-    /// The mean of all values, in each resample that has any.
-    pub(super) fn resampled_means(&self, stream: u64) -> Vec<f64> {
-        let drawn = self.resampled_slices(stream);
-        drawn.filter(|(_, samples)| *samples > 0.0).map(|(sum, samples)| sum / samples).collect()
-    }
-
     /// The sum of the values and their number, in each resample.
-    fn resampled_slices(&self, stream: u64) -> impl Iterator<Item = (f64, f64)> {
-        let mut slices = vec![(0.0, 0.0); self.slices as usize];
-        for (value, slice, count) in &self.counts {
-            let (sum, samples) = &mut slices[*slice as usize];
-            *sum += value * f64::from(*count);
-            *samples += f64::from(*count);
-        }
+    pub(super) fn resampled_sums(&self, stream: u64) -> impl Iterator<Item = Drawn> + use<> {
+        let slices = self.by_slice();
         let mut random = random(stream);
-        (0..RESAMPLES).map(move |_| {
-            let drawn = (0..slices.len()).map(|_| slices[random.random_range(0..slices.len())]);
-            drawn.fold((0.0, 0.0), |(sum, samples), (more, count)| (sum + more, samples + count))
-        })
+        (0..RESAMPLES)
+            .map(move |_| Drawn::all((0..slices.len()).map(|_| slices[random.random_range(0..slices.len())])))
     }
 }
 

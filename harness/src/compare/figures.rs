@@ -1,8 +1,8 @@
 //! The figures of a phase in both runs, and what their differences are.
 
-use squall_report::{Change, Difference, Matters, Unit};
+use squall_report::{Change, Difference, Matters, Metric, Unit};
 
-use super::bootstrap::{Sliced, interval};
+use super::bootstrap::{Drawn, Sliced, interval};
 use super::sides::{Figures, LATENCIES};
 
 /// Percentiles that are compared.
@@ -25,7 +25,7 @@ pub(super) fn differences(
     let streams = Streams::of(a, b);
     found.push(success(a, b, streams, matters));
     found.push(answers(a, b, streams, matters));
-    for (index, (metric, _)) in LATENCIES.iter().enumerate() {
+    for (index, metric) in LATENCIES.map(Metric::as_str).into_iter().enumerate() {
         let (of_a, of_b) = (&a.latencies[index], &b.latencies[index]);
         let fewest = of_a.samples().min(of_b.samples()) as f64;
         let (told, untold): (Vec<_>, Vec<_>) =
@@ -55,12 +55,13 @@ impl Streams {
 
 /// The share of requests that succeeded.
 fn success(a: &Figures, b: &Figures, streams: Streams, matters: &Matters) -> Difference {
-    let share = |figures: &Figures| 1.0 - figures.failures.mean();
-    let shares =
-        |failures: &Sliced, stream| failures.resampled_means(stream).into_iter().map(|failed| 1.0 - failed);
-    let (of_a, of_b) = (shares(&a.failures, streams.0), shares(&b.failures, streams.1));
+    let share = |of: Drawn| 1.0 - of.sum / of.samples;
+    let shares = |figures: &Figures, stream| {
+        figures.failures.resampled_sums(stream).filter(|drawn| drawn.samples > 0.0).map(share)
+    };
+    let (of_a, of_b) = (shares(a, streams.0), shares(b, streams.1));
     let changes = of_a.zip(of_b).map(|(a, b)| b - a).collect();
-    let (a_share, b_share) = (share(a), share(b));
+    let (a_share, b_share) = (share(a.failures.sum()), share(b.failures.sum()));
     Made {
         phase: &a.name,
         what: "success".into(),
@@ -76,13 +77,13 @@ fn success(a: &Figures, b: &Figures, streams: Streams, matters: &Matters) -> Dif
 
 /// Requests that succeeded, a second.
 fn answers(a: &Figures, b: &Figures, streams: Streams, matters: &Matters) -> Difference {
-    let rate = |figures: &Figures| figures.answers.mean_sum() / figures.slice_s;
+    let rate = |seconds: f64, of: Drawn| (of.samples - of.sum) / seconds;
     let rates = |figures: &Figures, stream| {
-        let slice_s = figures.slice_s;
-        figures.answers.resampled_sums(stream).into_iter().map(move |sum| sum / slice_s)
+        let seconds = figures.seconds;
+        figures.failures.resampled_sums(stream).map(move |drawn| rate(seconds, drawn))
     };
     let changes = rates(a, streams.0).zip(rates(b, streams.1)).map(|(a, b)| relative(a, b)).collect();
-    let (of_a, of_b) = (rate(a), rate(b));
+    let (of_a, of_b) = (rate(a.seconds, a.failures.sum()), rate(b.seconds, b.failures.sum()));
     Made {
         phase: &a.name,
         what: "answers".into(),
@@ -90,7 +91,7 @@ fn answers(a: &Figures, b: &Figures, streams: Streams, matters: &Matters) -> Dif
         figures: [of_a, of_b],
         change: relative(of_a, of_b),
         interval: interval(changes),
-        samples: [a.answers.samples(), b.answers.samples()],
+        samples: [a.failures.samples(), b.failures.samples()],
         margin: matters.relative,
     }
     .judged()
@@ -205,10 +206,9 @@ mod tests {
         let failed = |n: usize| f64::from(u8::from(fails(n)));
         Figures {
             name: "steady".into(),
-            slice_s: 1.0,
+            seconds: 40.0,
             latencies: latencies.collect(),
             failures: Sliced::new(40, (0..2_000).map(|n| (failed(n), slice(n)))),
-            answers: Sliced::new(40, (0..2_000).map(|n| (1.0 - failed(n), slice(n)))),
         }
     }
 

@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use squall_report::{Outcome, Phase, Report, Side};
+use squall_report::{Metric, Outcome, Phase, Report, Side};
 
 use super::CompareError;
 use super::bootstrap::Sliced;
 use crate::record::{self, RequestRow};
+use crate::verify::distrust;
 
 /// A phase has at least so many slices; they are shorter than a second where it is a short one.
 const LEAST_SLICES: u32 = 20;
@@ -16,9 +17,7 @@ const LEAST_SLICES: u32 = 20;
 const MOST_SLICES: u32 = 600;
 
 /// The latencies that a ledger tells, on the clock that objectives use.
-pub(super) const LATENCIES: [(&str, Latency); 3] = [("ttft", ttft), ("e2e", e2e), ("tpot", tpot)];
-
-type Latency = fn(&RequestRow) -> Option<f64>;
+pub(super) const LATENCIES: [Metric; 3] = [Metric::Ttft, Metric::E2e, Metric::Tpot];
 
 /// A run, as far as it is compared.
 pub(super) struct Read {
@@ -31,14 +30,12 @@ pub(super) struct Read {
 /// The figures of a phase.
 pub(super) struct Figures {
     pub(super) name: String,
-    /// Seconds of each slice.
-    pub(super) slice_s: f64,
+    /// How long it lasted.
+    pub(super) seconds: f64,
     /// One for each of [`LATENCIES`].
     pub(super) latencies: Vec<Sliced>,
     /// 0 for a request that succeeded, 1 for one that did not.
     pub(super) failures: Sliced,
-    /// 1 for a request that succeeded.
-    pub(super) answers: Sliced,
 }
 
 impl Read {
@@ -78,17 +75,6 @@ fn report(folder: &Path) -> Result<Report, CompareError> {
     serde_json::from_reader(BufReader::new(file)).map_err(|source| CompareError::Report { path, source })
 }
 
-/// Why no comparison can rest on a run.
-fn distrust(report: &Report) -> Option<String> {
-    if let Some(why) = &report.aborted {
-        return Some(format!("it was ended before its time: {why}"));
-    }
-    if let Some(fault) = report.faults.iter().find(|fault| fault.traps > 0) {
-        return Some(format!("its plugin `{}` trapped", fault.plugin));
-    }
-    report.client.saturated.then(|| "its client was saturated".to_owned())
-}
-
 /// The figures of a phase, while its rows are read.
 struct Gathered {
     name: String,
@@ -122,34 +108,20 @@ impl Gathered {
         let slice = (at.max(0.0) as u32).min(self.slices - 1);
         let failed = row.outcome != Outcome::Ok;
         self.failures.push((f64::from(u8::from(failed)), slice));
-        for ((_, latency), values) in LATENCIES.iter().zip(&mut self.latencies) {
-            let value = if failed { Some(f64::INFINITY) } else { latency(row) };
+        for (metric, values) in LATENCIES.into_iter().zip(&mut self.latencies) {
+            let ms = row.latency(metric).map(|latency| latency.as_secs_f64() * 1e3);
+            let value = if failed { Some(f64::INFINITY) } else { ms };
             values.extend(value.map(|value| (value, slice)));
         }
     }
 
     fn sliced(self) -> Figures {
         let of = |values: Vec<(f64, u32)>| Sliced::new(self.slices, values.into_iter());
-        let answers = self.failures.iter().map(|(failed, slice)| (1.0 - failed, *slice));
         Figures {
-            answers: Sliced::new(self.slices, answers),
             latencies: self.latencies.into_iter().map(of).collect(),
             failures: of(self.failures),
             name: self.name,
-            slice_s: self.slice_s,
+            seconds: self.slice_s * f64::from(self.slices),
         }
     }
-}
-
-fn ttft(row: &RequestRow) -> Option<f64> {
-    Some((row.first_content_ns? - row.intended_ns).as_secs_f64() * 1e3)
-}
-
-fn e2e(row: &RequestRow) -> Option<f64> {
-    Some((row.last_content_ns? - row.intended_ns).as_secs_f64() * 1e3)
-}
-
-fn tpot(row: &RequestRow) -> Option<f64> {
-    let gaps = row.output_tokens.checked_sub(1).filter(|gaps| *gaps > 0)?;
-    Some((row.last_content_ns? - row.first_content_ns?).as_secs_f64() * 1e3 / f64::from(gaps))
 }

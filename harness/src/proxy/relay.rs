@@ -91,6 +91,8 @@ impl Relay {
         let Answer { api, streams, good, pace } = answer;
         let ender = Arc::clone(ender);
         let scanner = Scanner::new(api);
+        // There is nothing to catch up with before the first byte.
+        let passed_at = entry.shared.context.clock.now();
         let stream = Arc::clone(&ender);
         let relay = Self {
             entry,
@@ -100,7 +102,7 @@ impl Relay {
             streams,
             good,
             pace,
-            passed_at: Nanos::ZERO,
+            passed_at,
             held_until: Nanos::ZERO,
             scanner,
         };

@@ -103,20 +103,7 @@ fn is_good(row: &RequestRow, within: Option<(Metric, Duration)>) -> bool {
     if row.outcome != Outcome::Ok {
         return false;
     }
-    let Some((metric, bound)) = within else { return true };
-    let at = match metric {
-        Metric::Ttft => row.first_content_ns,
-        Metric::Ttfb => row.first_byte_ns,
-        Metric::E2e => row.last_content_ns,
-        Metric::Tpot | Metric::Itl => return pace(row).is_none_or(|pace| pace <= bound),
-    };
-    at.is_none_or(|at| at - row.intended_ns <= bound)
-}
-
-/// Time per output token.
-fn pace(row: &RequestRow) -> Option<Duration> {
-    let (first, last) = (row.first_content_ns?, row.last_content_ns?);
-    (row.output_tokens > 1).then(|| (last - first) / (row.output_tokens - 1))
+    within.is_none_or(|(metric, bound)| row.latency(metric).is_none_or(|latency| latency <= bound))
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 //!
 //! Field names and meanings are a contract with readers outside; add fields, never change one.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
-use squall_report::{Cohort, Outcome};
+use squall_report::{Cohort, Metric, Outcome};
 
 use crate::clock::Nanos;
 use crate::correlation::KnownBy;
@@ -143,6 +145,27 @@ pub struct RequestRow {
     pub timeout: Option<TimeoutKind>,
     /// What the error said, cut to 200 characters.
     pub error: Option<String>,
+}
+
+impl RequestRow {
+    /// A latency of its answer, from `start` where the metric has a start; none where the answer has no such
+    /// moment, and for gaps, which are in no row.
+    pub fn latency_from(&self, start: Nanos, metric: Metric) -> Option<Duration> {
+        match metric {
+            Metric::Ttft => Some(self.first_content_ns? - start),
+            Metric::Ttfb => Some(self.first_byte_ns? - start),
+            Metric::E2e => Some(self.last_content_ns? - start),
+            Metric::Tpot if self.output_tokens > 1 => {
+                Some((self.last_content_ns? - self.first_content_ns?) / (self.output_tokens - 1))
+            }
+            Metric::Tpot | Metric::Itl => None,
+        }
+    }
+
+    /// The same on the clock that objectives use: from the intended send.
+    pub fn latency(&self, metric: Metric) -> Option<Duration> {
+        self.latency_from(self.intended_ns, metric)
+    }
 }
 
 /// A second send of a request whose first had not begun to be answered, and how the two ended.

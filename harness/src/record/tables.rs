@@ -364,21 +364,14 @@ fn of(ends: &mut AttemptEnds, end: AttemptEnd) -> &mut u64 {
 /// to be larger than any bound.
 fn samples(row: &RequestRow) -> impl Iterator<Item = (Metric, Clock, Duration)> {
     let ok = row.outcome == Outcome::Ok;
-    let clocked = [
-        (Metric::Ttft, row.first_content_ns),
-        (Metric::Ttfb, row.first_byte_ns),
-        (Metric::E2e, row.last_content_ns),
-    ];
     let starts = [(Clock::Intended, Some(row.intended_ns)), (Clock::Sent, row.sent_ns)];
-    let clocked = clocked.into_iter().flat_map(move |(metric, at)| {
-        starts.into_iter().filter_map(move |(clock, start)| Some((metric, clock, at? - start?)))
+    let clocked = [Metric::Ttft, Metric::Ttfb, Metric::E2e].into_iter().flat_map(move |metric| {
+        let from = move |(clock, start): (Clock, Option<Nanos>)| {
+            Some((metric, clock, row.latency_from(start?, metric)?))
+        };
+        starts.into_iter().filter_map(from)
     });
-    let tpot = match (row.first_content_ns, row.last_content_ns) {
-        (Some(first), Some(last)) if row.output_tokens > 1 => {
-            Some((Metric::Tpot, Clock::Stream, (last - first) / (row.output_tokens - 1)))
-        }
-        _ => None,
-    };
+    let tpot = row.latency(Metric::Tpot).map(|tpot| (Metric::Tpot, Clock::Stream, tpot));
     clocked.chain(tpot).filter(move |_| ok)
 }
 

@@ -33,7 +33,7 @@ use crate::clock::Nanos;
 use crate::record::{Facts, Recorded};
 use crate::scenario::plan::{OnTrap, Plan};
 use invariants::Sources;
-pub use pooled::pool;
+pub use pooled::{distrust, pool};
 use reasons::Found;
 use runbook::Scene;
 use view::{View, ok};

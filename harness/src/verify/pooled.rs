@@ -21,7 +21,8 @@ const PERCENTILES: [Percentile; 4] = [
 
 /// What the runs in these folders, of one scenario, say together.
 pub fn pool(runs: &[(String, Report)]) -> Repeats {
-    let trusted: Vec<&Report> = runs.iter().map(|(_, report)| report).filter(|run| is_trusted(run)).collect();
+    let trusted: Vec<&Report> =
+        runs.iter().map(|(_, report)| report).filter(|run| distrust(run).is_none()).collect();
     let slos = slos(&trusted);
     let (verdict, reasons) = verdict(runs, &trusted, &slos);
     Repeats {
@@ -34,8 +35,15 @@ pub fn pool(runs: &[(String, Report)]) -> Repeats {
     }
 }
 
-fn is_trusted(report: &Report) -> bool {
-    report.aborted.is_none() && !report.client.saturated && report.faults.iter().all(|fault| fault.traps == 0)
+/// Why nothing that is drawn from several runs can rest on this one, if it can't.
+pub fn distrust(report: &Report) -> Option<String> {
+    if let Some(why) = &report.aborted {
+        return Some(format!("it was ended before its time: {why}"));
+    }
+    if let Some(fault) = report.faults.iter().find(|fault| fault.traps > 0) {
+        return Some(format!("its plugin `{}` trapped", fault.plugin));
+    }
+    report.client.saturated.then(|| "its client was saturated".to_owned())
 }
 
 fn repeated(path: &str, report: &Report) -> Repeated {
@@ -44,7 +52,7 @@ fn repeated(path: &str, report: &Report) -> Repeated {
         seed: report.scenario.seed,
         verdict: report.verdict,
         reason: report.reasons.first().cloned().unwrap_or_default(),
-        trusted: is_trusted(report),
+        trusted: distrust(report).is_none(),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::charts::figure;
-use super::{Column, class, mark, section, style, table};
+use super::{Column, class, document, mark, section, table};
 use crate::capacity::{ArmCapacity, Capacity};
 use crate::chart::{self, ChartError};
 use crate::format;
@@ -20,33 +20,21 @@ pub fn write_capacity_html(capacity: &Capacity, out: &mut (impl Write + ?Sized))
 fn page(capacity: &Capacity) -> Result<Markup, ChartError> {
     let charts = chart::capacity(capacity)?;
     let curves = html! { div.curves { @for chart in &charts { (figure(chart)) } } };
-    Ok(html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "Capacity: " (capacity.scenario) " – Squall" }
-                style { (PreEscaped(style())) }
-            }
-            body {
-                a.skip href="#main" { "Skip to the results" }
-                header class=(class(capacity.verdict)) {
-                    p.brand { "Squall" }
-                    h1 { (capacity.scenario) }
-                    div.verdict {
-                        p.word { (mark(capacity.verdict)) " survivable capacity" }
-                        ul.reasons { @for reason in &capacity.reasons { li { (reason) } } }
-                    }
-                }
-                main #main {
-                    (section("curves", "With and without the faults", &curves))
-                    @for arm in &capacity.arms { (runs(arm)) }
-                }
+    let body = html! {
+        header class=(class(capacity.verdict)) {
+            p.brand { "Squall" }
+            h1 { (capacity.scenario) }
+            div.verdict {
+                p.word { (mark(capacity.verdict)) " survivable capacity" }
+                ul.reasons { @for reason in &capacity.reasons { li { (reason) } } }
             }
         }
-    })
+        main #main {
+            (section("curves", "With and without the faults", &curves))
+            @for arm in &capacity.arms { (runs(arm)) }
+        }
+    };
+    Ok(document(&format!("Capacity: {}", capacity.scenario), &html! {}, &body))
 }
 
 fn runs(arm: &ArmCapacity) -> Markup {

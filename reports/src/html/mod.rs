@@ -33,48 +33,57 @@ pub fn write_html(report: &Report, out: &mut (impl Write + ?Sized)) -> io::Resul
 }
 
 fn page(report: &Report) -> Result<Markup, ChartError> {
-    let word = report.verdict.to_string();
-    Ok(html! {
+    let title = format!("{}: {}", report.verdict.to_string().to_uppercase(), report.scenario.name);
+    let generator = html! { meta name="generator" content={ "squall " (report.squall) }; };
+    let body = html! {
+        (head::header(report))
+        main #main {
+            (charts::timeline(report)?)
+            (runbook::section_of(report))
+            (tables::slos(report))
+            (tables::budgets(report))
+            (tables::failover(report))
+            (charts::periods(report)?)
+            (charts::curves(report)?)
+            (periods::nodes(report))
+            (worst::section_of(report))
+            (tables::invariants(report))
+            (tables::faults(report))
+            (control::section(report))
+            (latency::section(report))
+            (tables::counts(report))
+            (tables::sessions(report))
+            (tables::answers(report))
+            (tables::client(report))
+            (notes::definitions())
+            (notes::files())
+        }
+        footer {
+            p { "Written by Squall " (report.squall) ", report schema " (report.schema) "." }
+        }
+    };
+    Ok(document(&title, &generator, &body))
+}
+
+/// A page with its style: what is in `body` follows a link to its `#main`.
+fn document(title: &str, head: &Markup, body: &Markup) -> Markup {
+    html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                meta name="generator" content={ "squall " (report.squall) };
-                title { (word.to_uppercase()) ": " (report.scenario.name) " – Squall" }
+                (head)
+                title { (title) " – Squall" }
                 style { (PreEscaped(style())) }
             }
             body {
                 a.skip href="#main" { "Skip to the results" }
-                (head::header(report))
-                main #main {
-                    (charts::timeline(report)?)
-                    (runbook::section_of(report))
-                    (tables::slos(report))
-                    (tables::budgets(report))
-                    (tables::failover(report))
-                    (charts::periods(report)?)
-                    (charts::curves(report)?)
-                    (periods::nodes(report))
-                    (worst::section_of(report))
-                    (tables::invariants(report))
-                    (tables::faults(report))
-                    (control::section(report))
-                    (latency::section(report))
-                    (tables::counts(report))
-                    (tables::sessions(report))
-                    (tables::answers(report))
-                    (tables::client(report))
-                    (notes::definitions())
-                    (notes::files())
-                }
-                footer {
-                    p { "Written by Squall " (report.squall) ", report schema " (report.schema) "." }
-                }
+                (body)
             }
         }
-    })
+    }
 }
 
 /// The style sheet with the palette of the drawings in both schemes.

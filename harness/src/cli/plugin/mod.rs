@@ -7,7 +7,7 @@ mod list;
 mod new;
 mod test;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -18,6 +18,7 @@ use squall::fault::{self, PluginError, Specimen};
 use squall::scenario::plan::PluginRef;
 
 use super::exit::Exit;
+use super::shown::{printed, terminal_width};
 
 /// Fault plugins: what there is, and writing your own
 #[derive(Debug, clap::Args)]
@@ -80,15 +81,10 @@ fn configured(
     configured.with_context(|| name.to_owned())
 }
 
-/// Data goes to stdout, whole or not at all; a reader that went away has seen what it wanted.
+/// Data goes to stdout, whole or not at all.
 fn print(text: &str) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(error).context("writing to stdout")
-        }
-        _ => Ok(()),
-    }
+    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()), "writing to stdout")
 }
 
 /// For people, beside the data.
@@ -101,12 +97,8 @@ fn note(text: &str) {
 fn table() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    let stdout = std::io::stdout();
-    if stdout.is_terminal()
-        && let Ok(size) = rustix::termios::tcgetwinsize(stdout)
-        && size.ws_col > 0
-    {
-        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(size.ws_col);
+    if let Some(columns) = terminal_width() {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(columns);
     }
     table
 }

@@ -1,9 +1,10 @@
 //! `squall run`: the main job.
 
+pub(crate) mod apart;
 mod arms;
-pub(crate) mod repeat;
+mod repeat;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -12,18 +13,17 @@ use squall::calibration::{self, Calibration, Found};
 use squall::fault;
 use squall::run::{Options, RunError};
 use squall::scenario::{self, plan::Arm, plan::Plan};
-use squall_report::{Report, Verdict};
+use squall_report::Report;
 
 use super::exit::Exit;
 use super::github;
 use super::interrupt::Interrupt;
 use super::limits;
 use super::progress::Progress;
+use super::shown::{json, printed, width};
 
 /// Where runs go without `--out`, under the working directory.
 const RUNS: &str = "runs";
-/// The width of tables where stdout is no terminal.
-pub(crate) const PLAIN_WIDTH: u16 = 100;
 
 /// Run a scenario: replay its traffic, break its path, judge what happened
 ///
@@ -86,7 +86,10 @@ fn load_and_run(args: &Args) -> anyhow::Result<Exit> {
         return repeat::run(args, times);
     }
     let plan = scenario::load(&args.scenario, args.seed)?;
-    let plan = args.load.map_or_else(|| plan.clone(), |factor| plan.clone().at_load(factor));
+    let plan = match args.load {
+        Some(factor) => plan.at_load(factor),
+        None => plan,
+    };
     let arms = args.arm.map_or_else(|| plan.arms.clone(), |arm| vec![arm.into()]);
     let stem = args.scenario.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let dir = args.out.clone().unwrap_or_else(|| default_folder(&stem));
@@ -212,37 +215,19 @@ fn without_bare_folder(error: RunError, dir: &Path) -> anyhow::Error {
     error.into()
 }
 
-fn show(report: &Report, dir: &Path, json: bool) -> anyhow::Result<Exit> {
-    let shown = if json {
-        squall_report::write_json(report, &mut std::io::stdout().lock())
+fn show(report: &Report, dir: &Path, as_json: bool) -> anyhow::Result<Exit> {
+    let shown = if as_json {
+        json(report)
     } else {
-        let width = terminal_width().unwrap_or(PLAIN_WIDTH);
         squall_report::write_terminal(
             report,
             &mut anstream::stdout().lock(),
             &dir.display().to_string(),
-            width,
+            width(),
         )
     };
-    // A reader that went away (`| head`) has seen what it wanted.
-    if let Err(error) = shown
-        && error.kind() != std::io::ErrorKind::BrokenPipe
-    {
-        return Err(error).context("printing the result");
-    }
-    Ok(match report.verdict {
-        Verdict::Pass => Exit::Pass,
-        Verdict::Fail => Exit::Fail,
-        Verdict::Inconclusive | Verdict::NotChecked => Exit::Inconclusive,
-    })
-}
-
-pub(crate) fn terminal_width() -> Option<u16> {
-    let stdout = std::io::stdout();
-    if !stdout.is_terminal() {
-        return None;
-    }
-    rustix::termios::tcgetwinsize(stdout).ok().map(|size| size.ws_col).filter(|columns| *columns > 0)
+    printed(shown, "printing the result")?;
+    Ok(report.verdict.into())
 }
 
 /// `runs/20261124-155730-quickstart`.
