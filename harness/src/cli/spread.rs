@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use squall_report::{Named, Repeats};
 
 use super::exit::Exit;
+use super::shown::printed;
 
 /// Put repeated runs side by side: a table in Markdown, and a chart
 ///
@@ -44,13 +45,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
         let mut file = BufWriter::new(File::create(path).with_context(failed)?);
         squall_report::write_repeats_svg(&all, &args.title, &mut file).with_context(failed)?;
     }
-    match squall_report::write_repeats_table(&all, &mut std::io::stdout().lock()) {
-        // A reader that went away (`| head`) has seen what it wanted.
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(error).context("printing the table")
-        }
-        _ => Ok(Exit::Pass),
-    }
+    let shown = squall_report::write_repeats_table(&all, &mut std::io::stdout().lock());
+    printed(shown, "printing the table")?;
+    Ok(Exit::Pass)
 }
 
 /// `NAME=FOLDER`.

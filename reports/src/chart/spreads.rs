@@ -43,7 +43,7 @@ fn ms(spread: &Spread, value: f64) -> Option<f64> {
 fn drawing(all: &[Named<'_>], title: &str) -> Result<String, ChartError> {
     let is_time = |(of, what): &(&str, &str)| {
         let mut spreads = all.iter().filter_map(|(_, repeats)| find(repeats, of, what));
-        spreads.any(|spread| ms(spread, spread.most).is_some())
+        spreads.any(|spread| ms(spread, spread.most).is_some_and(|ms| ms > 0.0))
     };
     let rows: Vec<(&str, &str)> = figures(all).into_iter().filter(is_time).collect();
     let times = all.iter().flat_map(|(_, repeats)| &repeats.spreads);

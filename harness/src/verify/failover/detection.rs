@@ -47,6 +47,8 @@ const UNSEEN: &str = "a dead node's port refuses, which no proxy sees, and the g
 pub(in crate::verify) struct Send {
     /// When, at the latest.
     pub(in crate::verify) at: Nanos,
+    /// And at the earliest: a gateway may try for seconds before it asks another node.
+    from: Nanos,
     /// The proxy saw it or the gateway says so; otherwise it follows from a failure.
     pub(in crate::verify) certain: bool,
 }
@@ -135,7 +137,7 @@ fn sends(view: &View<'_>, down: Down, end: Nanos) -> Vec<Send> {
     let attempts = view.facts.attempts.iter().filter(|attempt| {
         !attempt.probe && attempt.node == down.node && attempt.start > down.from && attempt.start < end
     });
-    let seen = attempts.map(|attempt| Send { at: attempt.start, certain: true });
+    let seen = attempts.map(|attempt| Send { at: attempt.start, from: attempt.start, certain: true });
     let unseen = view.judged().filter_map(|request| refused(view, request, down.from, end));
     let mut sends: Vec<Send> = seen.chain(unseen).collect();
     sends.sort_by_key(|send| send.at);
@@ -159,7 +161,8 @@ fn refused(view: &View<'_>, request: &RequestFact, from: Nanos, end: Nanos) -> O
         }
         _ => return None,
     };
-    Some(Send { at: at.max(from).min(end), certain: request.claimed_attempts.is_some() })
+    let at = at.max(from).min(end);
+    Some(Send { at, from: sent.max(from).min(at), certain: request.claimed_attempts.is_some() })
 }
 
 /// The last work that was more than trials; the death itself when there was none.
@@ -180,7 +183,8 @@ fn resumed(death: Nanos, sends: &[Send], apart: Duration) -> Vec<Send> {
     let mut before = death;
     let mut stopped = false;
     for send in sends.iter().filter(|send| send.certain) {
-        if send.at - before >= apart {
+        // It had stopped only if not even the earliest moment fills the gap.
+        if send.from - before >= apart {
             stopped = true;
         } else if stopped {
             resumed.push(*send);
