@@ -328,6 +328,15 @@ pub struct FaultRow {
     pub node: Option<NodeName>,
 }
 
+/// A row of `pauses.jsonl`: the storm was paused by hand, or went on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseEvent {
+    /// When every fault was withdrawn, or was on again.
+    pub at_ns: Nanos,
+    /// It is paused from now on; otherwise it goes on.
+    pub paused: bool,
+}
+
 /// A node changed its state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeEvent {
