@@ -314,7 +314,7 @@ pub struct FaultRow {
     pub plugin: String,
     /// The fault's place in the scenario, from 0, over all phases.
     pub fault: u32,
-    /// The hook that was called.
+    /// The hook that was called; `resume` where the storm goes on after a pause and takes a node again.
     pub hook: String,
     /// What it decided: `delay(20.000ms)`, `respond(503)`, `reset`, `kill`, `restart`.
     pub verdict: String,

@@ -6,9 +6,11 @@ use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::pty::{Winsize, openpty};
+use rustix::process::{Signal, kill_process};
+use rustix::termios::tcsetwinsize;
 
 use crate::support::Result;
-use crate::support::scene::{Scene, descendants, lives, rows, wait_until};
+use crate::support::scene::{Scene, descendants, lives, pid, rows, wait_until};
 
 const TO_ALTERNATE: &str = "\x1b[?1049h";
 const TO_MAIN: &str = "\x1b[?1049l";
@@ -101,6 +103,12 @@ impl Terminal {
         Ok(self.keys.write_all(key)?)
     }
 
+    /// The user pulls at the window.
+    fn resize(&self, ws_col: u16, ws_row: u16) -> Result {
+        let size = rustix::termios::Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 };
+        Ok(tcsetwinsize(&self.keys, size)?)
+    }
+
     /// The exit code, once the run is over and all it wrote has been read.
     fn end(&mut self) -> Result<Option<i32>> {
         let mut code = None;
@@ -191,6 +199,25 @@ fn ctrl_c_twice_ends_at_once_and_gives_the_terminal_back() -> Result {
     terminal.wait_for(SHOW_CURSOR)?;
     given_back(&terminal.seen(), "");
     wait_until("the fleet's end", || Ok(!family.iter().any(|pid| lives(*pid))))
+}
+
+#[test]
+fn a_window_may_change_its_size_and_a_signal_ends_the_run() -> Result {
+    let mut terminal = Terminal::start(&[])?;
+    terminal.wait_for("flight")?;
+    terminal.resize(50, 10)?;
+    terminal.wait_for("small")?;
+    terminal.resize(120, 40)?;
+    wait_until("the timeline", || {
+        Ok(terminal.seen().rsplit_once("small").is_some_and(|(_, after)| after.contains("flight")))
+    })?;
+    kill_process(pid(&terminal.child)?, Signal::TERM)?;
+    assert_eq!(terminal.end()?, Some(3));
+    terminal.wait_for("Repeat")?;
+    given_back(&terminal.seen(), "INCONCLUSIVE");
+    let report = terminal.scene.report()?;
+    assert!(report["aborted"].as_str().is_some_and(|why| why.contains("signal")), "{}", report["aborted"]);
+    Ok(())
 }
 
 #[test]
