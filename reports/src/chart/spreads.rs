@@ -5,9 +5,9 @@ use std::io::{self, Write};
 
 use super::canvas::{self, About, Anchor, ChartError, Frame};
 use super::ink::{Ink, hex};
-use super::scale::{Axis, Latencies};
 use crate::format;
 use crate::repeats::{Named, Spread, figures, find};
+use crate::scale::{Axis, Latencies};
 
 const WIDTH: u32 = 900;
 const LETTERS: f64 = 12.0;
