@@ -4,10 +4,12 @@
 
 use std::io::{self, Write};
 
-use crate::{Failover, Report, Verdict, comparison, format};
+use crate::{Failover, Report, Verdict, comparison, format, told};
 
 /// Rows of a table and items of a list; the rest is in `report.html`.
 const MOST_ROWS: usize = 100;
+/// Checks that are advised on; the rest is in `report.html`.
+const MOST_ADVICE: usize = 10;
 /// Letters of a text from outside.
 const MOST_LETTERS: usize = 500;
 
@@ -49,6 +51,7 @@ fn summary(report: &Report, out: &mut Vec<u8>) -> io::Result<()> {
     budgets(report, out)?;
     failover(report, out)?;
     invariants(report, out)?;
+    runbook(report, out)?;
     faults(report, out)?;
     if let Some(control) = &report.control {
         writeln!(out, "## What the faults changed\n\nThis run against the same one without its faults.")?;
@@ -194,6 +197,35 @@ fn faults(report: &Report, out: &mut Vec<u8>) -> io::Result<()> {
     table(out, "Faults", &["Plugin", "Nodes", "Phase", "Time", "Fired", "Traps"], rows)
 }
 
+/// What to do about each check that did not pass.
+fn runbook(report: &Report, out: &mut Vec<u8>) -> io::Result<()> {
+    if report.runbook.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## What to do\n")?;
+    for advice in report.runbook.iter().take(MOST_ADVICE) {
+        writeln!(
+            out,
+            "**{} {}**: {}\n",
+            symbol(advice.verdict),
+            prose(&told::advised_on(advice)),
+            prose(&advice.seen)
+        )?;
+        for (what, sentences) in
+            [("Means", &advice.means), ("Look at", &advice.look), ("Change", &advice.change)]
+        {
+            for sentence in sentences {
+                writeln!(out, "- *{what}:* {}", prose(sentence))?;
+            }
+        }
+        writeln!(out)?;
+    }
+    if report.runbook.len() > MOST_ADVICE {
+        writeln!(out, "{} more in `report.html`.\n", report.runbook.len() - MOST_ADVICE)?;
+    }
+    Ok(())
+}
+
 /// A table under its heading; nothing where there are no rows.
 fn table(
     out: &mut Vec<u8>,
@@ -234,6 +266,17 @@ fn badge(verdict: Verdict) -> String {
 fn code(text: &str) -> String {
     let text = format::line(&format::shortened(text, MOST_LETTERS));
     format!("`{}`", text.replace('`', "'").replace('|', r"\|"))
+}
+
+/// A sentence of ours: what is between back ticks is code.
+fn prose(sentence: &str) -> String {
+    let parts: Vec<&str> = sentence.split('`').collect();
+    // A lone tick is a tick.
+    if parts.len().is_multiple_of(2) {
+        return text(sentence);
+    }
+    let parts = parts.iter().enumerate();
+    parts.map(|(index, part)| if index % 2 == 1 { code(part) } else { text(part) }).collect()
 }
 
 /// Text from outside, as text: on one line, with nothing that Markdown or HTML would read.

@@ -4,6 +4,7 @@
 //! is no room for columns, rows become sentences. Verdicts are marks and words; colour only repeats
 //! them. The writer decides whether colours are shown.
 
+mod runbook;
 mod table;
 
 use std::io::{self, Write};
@@ -51,6 +52,7 @@ pub fn write_terminal(
     budgets(report, out, width)?;
     failovers(report, out, width)?;
     invariants(report, out, width)?;
+    runbook::what_to_do(report, out, width)?;
     faults(report, out, width)?;
     control(report, out, width)?;
     said(out, "Sessions", &format::sessions(report.sessions.as_ref()), width)?;

@@ -1,6 +1,7 @@
-//! What is said of an objective, a bound or an invariant, for CI: the same words in `junit.xml` and in annotations.
+//! What is said of an objective, a bound, an invariant or a check that is advised on: the same words wherever they
+//! stand.
 
-use crate::{Check, Failover, Invariant, Slo, Verdict, format};
+use crate::{Advice, Check, CheckKind, Failover, Invariant, Slo, Verdict, format};
 
 /// An objective, what was observed, and what that proves.
 pub(crate) fn objective(slo: &Slo) -> String {
@@ -29,4 +30,15 @@ pub(crate) fn invariant(invariant: &Invariant) -> Vec<String> {
         (_, n) => Some(format::counted(n, "violation")),
     };
     times.into_iter().chain(invariant.examples.iter().cloned()).collect()
+}
+
+/// The check that an advice is on: `SLO: availability`.
+pub(crate) fn advised_on(advice: &Advice) -> String {
+    let kind = match advice.kind {
+        CheckKind::Run => "",
+        CheckKind::Slo => "SLO: ",
+        CheckKind::Failover => "Failover: ",
+        CheckKind::Invariant => "Invariant: ",
+    };
+    format!("{kind}{}", format::words(&advice.check))
 }

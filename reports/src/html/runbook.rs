@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{class, mark, section};
-use crate::{Advice, CheckKind, Report, Verdict, format};
+use crate::{Advice, Report, Verdict, format, told};
 
 pub(super) fn section_of(report: &Report) -> Markup {
     if report.runbook.is_empty() {
@@ -25,7 +25,7 @@ pub(super) fn section_of(report: &Report) -> Markup {
 fn entry(advice: &Advice) -> Markup {
     html! {
         article class={ "advice " (class(advice.verdict)) } {
-            h3 { (mark(advice.verdict)) " " (kind(advice.kind)) (ticked(&format::words(&advice.check))) }
+            h3 { (mark(advice.verdict)) " " (ticked(&told::advised_on(advice))) }
             p.seen { (ticked(&advice.seen)) }
             div.steps {
                 (list("What it usually means", &advice.means))
@@ -44,15 +44,6 @@ fn list(title: &str, sentences: &[String]) -> Markup {
                 ul { @for sentence in sentences { li { (ticked(sentence)) } } }
             }
         }
-    }
-}
-
-fn kind(kind: CheckKind) -> &'static str {
-    match kind {
-        CheckKind::Run => "",
-        CheckKind::Slo => "SLO: ",
-        CheckKind::Failover => "Failover: ",
-        CheckKind::Invariant => "Invariant: ",
     }
 }
 
