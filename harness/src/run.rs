@@ -15,7 +15,7 @@ use crate::calibration::Calibration;
 use crate::clock::{Clock, Nanos};
 use crate::compare;
 use crate::correlation::Correlator;
-use crate::fault::{self, NodeControl, NodeInfo};
+use crate::fault::{self, FaultLive, Hold, NodeControl, NodeInfo, Storm};
 use crate::fleet::reaper::Reaper;
 use crate::fleet::{Fleet, FleetError, Launcher, Target};
 use crate::load::{self, LoadContext, LoadSummary};
@@ -48,6 +48,8 @@ pub struct Options {
     pub calibration: Option<Calibration>,
     /// The folder of the same run without its faults, to be compared with, where there is one.
     pub control: Option<PathBuf>,
+    /// Pauses the storm by hand.
+    pub hold: Hold,
 }
 
 /// Why a run could not be carried out; nothing was judged.
@@ -140,6 +142,10 @@ pub struct Snapshot<'a> {
     pub recorded: record::Live,
     /// The nodes.
     pub nodes: Vec<NodeInfo>,
+    /// The faults, in the plan's order.
+    pub faults: Vec<FaultLive>,
+    /// Whether they are on as the plan says.
+    pub storm: Storm,
 }
 
 /// Carries out `plan`, and judges it. `observe` is called a few times a second.
@@ -164,7 +170,7 @@ pub async fn run(
     let recording = record::start(Arc::clone(&plan), &options.dir, clock, records)?;
 
     let world = World { plan, clock, recorder, correlator, fleet, launcher, faults, control };
-    let result = world.carry_out(abort, &recording, observe).await;
+    let result = world.carry_out(options, abort, &recording, observe).await;
     // The fleet goes, whatever happened.
     world.fleet.shut_down().await;
     let evidence = Evidence { skipped, ..world.evidence(options, abort, result?) };
@@ -225,6 +231,7 @@ impl World {
     /// Gets the fleet ready, sends the load through the storm, and takes the target away again.
     async fn carry_out(
         &self,
+        options: &Options,
         abort: &Abort,
         recording: &Recording,
         observe: impl FnMut(&Snapshot<'_>),
@@ -244,12 +251,13 @@ impl World {
             withdrawn.cancel();
             summary
         };
-        let storm = self.faults.play(&self.plan, self.clock, withdrawn.clone());
+        let hold = &options.hold;
+        let storm = self.faults.play(&self.plan, self.clock, withdrawn.clone(), hold, &self.recorder);
         // The storm first: what begins with the run is on before the first arrival.
         let both = async { tokio::join!(storm, load).1 };
         let summary = tokio::select! {
             summary = both => summary?,
-            never = self.observe(recording, abort, &in_flight, observe) => match never {},
+            never = self.observe(recording, abort, hold, &in_flight, observe) => match never {},
             never = self.fail_on_trap(abort) => match never {},
         };
         target.shut_down().await;
@@ -288,6 +296,7 @@ impl World {
         &self,
         recording: &Recording,
         abort: &Abort,
+        hold: &Hold,
         in_flight: &AtomicU64,
         mut observe: impl FnMut(&Snapshot<'_>),
     ) -> Infallible {
@@ -307,6 +316,8 @@ impl World {
                 in_flight: in_flight.load(Ordering::Relaxed),
                 recorded: recording.live(),
                 nodes: self.control.list(),
+                faults: self.faults.live(&self.plan),
+                storm: hold.storm(),
             });
         }
     }

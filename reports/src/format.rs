@@ -8,12 +8,12 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use crate::{
-    Alert, Answers, Calibration, Client, Clients, Counts, Method, Outcome, Peak, Report, Sessions, Severity,
-    Skipped, Slo, Verdict,
+    Alert, Answers, Calibration, Client, Clients, Counts, Method, Outcome, Pause, Peak, Report, Sessions,
+    Severity, Skipped, Slo, Verdict,
 };
 
 /// What stands for a figure that there is none of.
-pub(crate) const NONE: &str = "–";
+pub const NONE: &str = "–";
 
 /// Every end that is no success, the worst for a user first.
 pub(crate) const FAILURES: [Outcome; 11] = [
@@ -34,23 +34,23 @@ pub(crate) const FAILURES: [Outcome; 11] = [
 const UNREADABLE: f64 = 1e9;
 
 /// `f` of a figure that there is; a dash otherwise.
-pub(crate) fn maybe(figure: Option<f64>, f: impl Fn(f64) -> String) -> String {
+pub fn maybe(figure: Option<f64>, f: impl Fn(f64) -> String) -> String {
     figure.filter(|figure| figure.is_finite()).map_or_else(|| NONE.into(), f)
 }
 
 /// `12,345`.
-pub(crate) fn count(n: u64) -> String {
+pub fn count(n: u64) -> String {
     grouped(&n.to_string())
 }
 
 /// `1 request`, `2 requests`.
-pub(crate) fn counted(n: u64, one: &str) -> String {
+pub fn counted(n: u64, one: &str) -> String {
     let s = if n == 1 { "" } else { "s" };
     format!("{} {one}{s}", count(n))
 }
 
 /// Milliseconds without their unit: `0.42`, `4.2`, `42`, `4,213`.
-pub(crate) fn ms(ms: f64) -> String {
+pub fn ms(ms: f64) -> String {
     match ms.abs() {
         size if !size.is_finite() => NONE.into(),
         size if size >= UNREADABLE => format!("{ms:.1e}"),
@@ -61,7 +61,7 @@ pub(crate) fn ms(ms: f64) -> String {
 }
 
 /// A latency with its unit, for axes and sentences: `42 ms`, `1.2 s`.
-pub(crate) fn latency(millis: f64) -> String {
+pub fn latency(millis: f64) -> String {
     if millis.abs() < 1_000.0 {
         return format!("{} ms", trimmed(ms(millis)));
     }
@@ -69,7 +69,7 @@ pub(crate) fn latency(millis: f64) -> String {
 }
 
 /// Seconds with their unit: `0.31 s`, `22.0 s`, `4,213 s`.
-pub(crate) fn seconds(s: f64) -> String {
+pub fn seconds(s: f64) -> String {
     match s.abs() {
         size if !size.is_finite() => NONE.into(),
         size if size >= UNREADABLE => format!("{s:.1e} s"),
@@ -80,7 +80,7 @@ pub(crate) fn seconds(s: f64) -> String {
 }
 
 /// A moment or a length of run time: `22.5 s`, `12:05`, `1:02:05`.
-pub(crate) fn run_time(s: f64) -> String {
+pub fn run_time(s: f64) -> String {
     if !(120.0..UNREADABLE).contains(&s) {
         return match s {
             s if s.is_finite() => seconds(s),
@@ -91,14 +91,14 @@ pub(crate) fn run_time(s: f64) -> String {
 }
 
 /// Run time as a clock shows it: `0:20`, `12:05`, `1:02:05`.
-pub(crate) fn clock(s: f64) -> String {
+pub fn clock(s: f64) -> String {
     let whole = s.round() as u64;
     let (hours, minutes, rest) = (whole / 3_600, whole / 60 % 60, whole % 60);
     if hours == 0 { format!("{minutes}:{rest:02}") } else { format!("{hours}:{minutes:02}:{rest:02}") }
 }
 
 /// `from–to` in run time.
-pub(crate) fn span(start_s: f64, end_s: f64) -> String {
+pub fn span(start_s: f64, end_s: f64) -> String {
     let (start, end) = (run_time(start_s), run_time(end_s));
     match (start.strip_suffix(" s"), end.strip_suffix(" s")) {
         (Some(start), Some(end)) => format!("{}–{} s", whole(start), whole(end)),
@@ -107,7 +107,7 @@ pub(crate) fn span(start_s: f64, end_s: f64) -> String {
 }
 
 /// Microseconds with their unit: `38 µs`, `1.2 ms`.
-pub(crate) fn micros(us: f64) -> String {
+pub fn micros(us: f64) -> String {
     match us.abs() {
         size if !size.is_finite() => NONE.into(),
         size if size < 999.5 => format!("{us:.0} µs"),
@@ -116,7 +116,7 @@ pub(crate) fn micros(us: f64) -> String {
 }
 
 /// A fraction as percent: `98.6%`, `99.95%`; 100% only of all, 0% only of none.
-pub(crate) fn share(fraction: f64) -> String {
+pub fn share(fraction: f64) -> String {
     if !fraction.is_finite() {
         return NONE.into();
     }
@@ -132,7 +132,7 @@ pub(crate) fn share(fraction: f64) -> String {
 }
 
 /// `part` of `whole` as percent.
-pub(crate) fn share_of(part: u64, whole: u64) -> String {
+pub fn share_of(part: u64, whole: u64) -> String {
     if whole == 0 { NONE.into() } else { share(part as f64 / whole as f64) }
 }
 
@@ -234,7 +234,7 @@ pub(crate) fn observed(slo: &Slo) -> String {
 }
 
 /// `31.4/s`.
-fn a_second(rate: f64) -> String {
+pub fn a_second(rate: f64) -> String {
     if rate.abs() >= UNREADABLE { format!("{rate:.1e}/s") } else { format!("{rate:.1}/s") }
 }
 
@@ -375,12 +375,12 @@ pub(crate) fn mark(verdict: Verdict) -> &'static str {
 }
 
 /// A line of text that came from outside: without line ends and whatever else steers a terminal.
-pub(crate) fn line(text: &str) -> String {
+pub fn line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// At most `most` characters, the last an ellipsis where there were more.
-pub(crate) fn shortened(text: &str, most: usize) -> String {
+pub fn shortened(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.into();
     }
@@ -492,6 +492,15 @@ pub(crate) fn answers(answers: &Answers) -> Vec<String> {
     [quality, differ, without].into_iter().flatten().collect()
 }
 
+/// That the storm was paused by hand, where it was.
+pub(crate) fn paused(pauses: &[Pause]) -> Option<String> {
+    let when: Vec<_> = pauses.iter().map(|pause| span(pause.from_s, pause.to_s)).collect();
+    (!when.is_empty()).then(|| {
+        let when = when.join(" and ");
+        format!("The storm was paused by hand, {when}: every fault was withdrawn, and the load went on")
+    })
+}
+
 /// That rows of the trace were left out, where any were.
 pub(crate) fn skipped(skipped: &Skipped) -> Option<String> {
     let Skipped { rows, first } = skipped;
@@ -537,6 +546,13 @@ mod tests {
         let two = Skipped { rows: 2, first: Some("t.csv, line 4: no number".into()) };
         let said = "2 bad rows of the trace were left out; the first, t.csv, line 4: no number";
         assert_eq!(skipped(&two).as_deref(), Some(said));
+    }
+
+    #[test]
+    fn pauses_are_told_with_their_times() {
+        assert_eq!(paused(&[]), None);
+        let pauses = [Pause { from_s: 22.0, to_s: 24.5 }, Pause { from_s: 30.0, to_s: 31.0 }];
+        assert!(paused(&pauses).is_some_and(|said| said.contains("hand, 22–24.5 s and 30–31 s: ")));
     }
 
     #[test]

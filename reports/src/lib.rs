@@ -7,14 +7,16 @@ mod annotations;
 mod capacity;
 mod chart;
 mod comparison;
+pub mod course;
 mod files;
-mod format;
+pub mod format;
 mod html;
 mod json;
 mod junit;
 mod markdown;
 mod model;
 mod repeats;
+pub mod scale;
 mod terminal;
 mod told;
 

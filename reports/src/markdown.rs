@@ -194,7 +194,8 @@ fn faults(report: &Report, out: &mut Vec<u8>) -> io::Result<()> {
             format::count(fault.traps),
         ]
     });
-    table(out, "Faults", &["Plugin", "Nodes", "Phase", "Time", "Fired", "Traps"], rows)
+    table(out, "Faults", &["Plugin", "Nodes", "Phase", "Time", "Fired", "Traps"], rows)?;
+    format::paused(&report.pauses).map_or(Ok(()), |paused| writeln!(out, "{paused}.\n"))
 }
 
 /// What to do about each check that did not pass.

@@ -325,7 +325,8 @@ fn faults(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::R
     }
     let digest = format::line(&format::short(&report.fault_log_digest));
     let decided = format!("what they decided has the digest {digest}");
-    section(out, "Faults", &decided, &table, width)
+    section(out, "Faults", &decided, &table, width)?;
+    format::paused(&report.pauses).map_or(Ok(()), |paused| wrapped(out, &format!("{paused}."), "  ", width))
 }
 
 /// A fault's counters and traps.

@@ -17,6 +17,7 @@ use super::ladder::{Climb, highest};
 use super::step::{Bounds, Ladder, Step};
 use super::{Calibration, Host, SCHEMA};
 use crate::clock::Nanos;
+use crate::fault::Hold;
 use crate::record::REQUESTS_FILE;
 use crate::run::{self, Abort, Options, RunError};
 use crate::scenario::{self, ScenarioError};
@@ -154,6 +155,7 @@ impl Bench<'_> {
             started_at: self.started_at.into(),
             calibration: None,
             control: None,
+            hold: Hold::default(),
         };
         let report = run::run(plan, &options, self.abort, |_| {}).await?;
         node.end().await.map_err(CalibrationError::Node)?;

@@ -8,6 +8,7 @@ mod exit;
 mod github;
 mod interrupt;
 mod limits;
+mod live;
 mod load;
 mod plugin;
 mod progress;

@@ -1,4 +1,4 @@
-//! What a run shows while it goes on: one live line on a terminal, otherwise a line a phase.
+//! What a run shows while it goes on: a dashboard or one live line on a terminal, otherwise a line a phase.
 //!
 //! Progress goes to stderr, so that stdout holds the result alone.
 
@@ -7,15 +7,35 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use squall::clock::Nanos;
-use squall::fault::NodeState;
+use squall::fault::{Hold, NodeState};
 use squall::record::PhaseLive;
 use squall::run::Snapshot;
 use squall::scenario::plan::Plan;
 
+use super::interrupt::Presses;
+use super::live::{Dashboard, screen};
+
+/// How a run is to be shown while it goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum How {
+    /// A dashboard on a terminal, plain lines otherwise
+    #[default]
+    Auto,
+    /// The dashboard, or nothing runs
+    Dashboard,
+    /// Plain lines; on a terminal one that is written over
+    Plain,
+    /// Nothing
+    None,
+}
+
 /// Shows a run's snapshots.
 pub(crate) enum Progress {
+    /// The whole screen; what would be a line is shown there as well.
+    Dashboard(Dashboard),
     /// A bar that is redrawn in place.
     Live(ProgressBar),
     /// A line when a phase begins, and one when it has ended.
@@ -28,11 +48,38 @@ pub(crate) enum Progress {
 }
 
 impl Progress {
-    /// Fits what stderr is.
-    pub(crate) fn new(quiet: bool) -> Self {
-        if quiet {
-            return Self::Quiet;
+    /// Says what is about to happen, and begins to show it.
+    pub(crate) fn begin(
+        how: How,
+        (plan, dir): (&Plan, &Path),
+        hold: Hold,
+        presses: Presses,
+    ) -> anyhow::Result<Self> {
+        if how != How::None {
+            announce(plan, dir);
         }
+        match how {
+            How::None => Ok(Self::Quiet),
+            How::Plain => Ok(Self::plain()),
+            // A result that goes to another program may share the terminal with it.
+            How::Auto if !std::io::stdout().is_terminal() || !screen::is_there() => Ok(Self::plain()),
+            How::Auto => {
+                // A terminal that can't be taken still shows lines.
+                Ok(Dashboard::start(plan, dir, hold, presses).map_or_else(|_| Self::plain(), Self::Dashboard))
+            }
+            How::Dashboard if !screen::is_there() => {
+                anyhow::bail!(
+                    "there is no terminal for a dashboard: stdin and stderr have to be one, in the foreground, and TERM has to name it; leave --progress away"
+                )
+            }
+            How::Dashboard => Dashboard::start(plan, dir, hold, presses)
+                .context("taking the terminal for the dashboard")
+                .map(Self::Dashboard),
+        }
+    }
+
+    /// Lines that fit what stderr is.
+    fn plain() -> Self {
         if !std::io::stderr().is_terminal() {
             return Self::Lines { begun: None };
         }
@@ -44,27 +91,12 @@ impl Progress {
         Self::Live(bar)
     }
 
-    /// Shows what is about to happen.
-    pub(crate) fn begin(&self, plan: &Plan, dir: &Path) {
-        if matches!(self, Self::Quiet) {
-            return;
-        }
-        let length = match plan.traffic.limits.requests {
-            Some(requests) => format!("{requests} requests"),
-            None => humantime::format_duration(Duration::from_nanos(plan.end().0)).to_string(),
-        };
-        let nodes = match plan.nodes.len() {
-            0 => String::new(),
-            1 => " 1 node,".into(),
-            nodes => format!(" {nodes} nodes,"),
-        };
-        let text = format!("{}: {length},{nodes} into {}", plan.name, dir.display());
-        let _ = writeln!(anstream::stderr(), "{text}");
-    }
-
     /// Shows one snapshot.
     pub(crate) fn show(&mut self, snapshot: &Snapshot<'_>) {
         match self {
+            // Something panicked: the terminal is as it was.
+            Self::Dashboard(_) if !screen::is_taken() => *self = Self::plain(),
+            Self::Dashboard(dashboard) => dashboard.show(snapshot),
             Self::Live(bar) => {
                 let (length, position) = advance(snapshot);
                 bar.set_length(length);
@@ -81,12 +113,30 @@ impl Progress {
         }
     }
 
-    /// Takes the live line away.
-    pub(crate) fn finish(&self) {
-        if let Self::Live(bar) = self {
-            bar.finish_and_clear();
+    /// Takes away what is shown in place.
+    pub(crate) fn finish(&mut self) {
+        match self {
+            Self::Dashboard(dashboard) => dashboard.finish(),
+            Self::Live(bar) => bar.finish_and_clear(),
+            Self::Lines { .. } | Self::Quiet => {}
         }
     }
+}
+
+/// What is about to happen.
+fn announce(plan: &Plan, dir: &Path) {
+    let length = match plan.traffic.limits.requests {
+        Some(requests) => format!("{requests} requests"),
+        None => humantime::format_duration(Duration::from_nanos(plan.end().0)).to_string(),
+    };
+    let nodes = match plan.nodes.len() {
+        0 => String::new(),
+        1 => " 1 node,".into(),
+        nodes => format!(" {nodes} nodes,"),
+    };
+    let text = format!("{}: {length},{nodes} into {}", plan.name, dir.display());
+    // Nothing is left to tell when stderr is closed.
+    let _ = writeln!(anstream::stderr(), "{text}");
 }
 
 /// How far the run is to go, and has come: in requests where it ends with so many, else in milliseconds.

@@ -55,6 +55,8 @@ struct Slot {
     /// away; with one that yields at once, two busy threads spend more on switches than on plugins.
     fault: std::sync::Mutex<Box<dyn Fault>>,
     on: AtomicBool,
+    /// The storm is paused in its time: it is off, and may come back.
+    held: AtomicBool,
     switched_on: AtomicU64,
     /// The count of switches when it was switched on.
     switch: AtomicU64,
@@ -93,6 +95,7 @@ impl Engine {
                 hooks: fault.hooks(),
                 fault: std::sync::Mutex::new(fault),
                 on: AtomicBool::new(false),
+                held: AtomicBool::new(false),
                 switched_on: AtomicU64::new(0),
                 switch: AtomicU64::new(0),
                 fired: AtomicU64::new(0),
@@ -140,6 +143,30 @@ impl Engine {
     /// Switches fault `index` off. What it did to nodes is the caller's to undo.
     pub fn switch_off(&self, index: usize) {
         self.slots[index].on.store(false, Ordering::Release);
+    }
+
+    /// Switches fault `index` off until it is resumed. What it did to nodes is the caller's to undo.
+    pub fn hold(&self, index: usize) {
+        self.slots[index].held.store(true, Ordering::Release);
+        self.switch_off(index);
+    }
+
+    /// Switches fault `index` on again: streams that are under way meet it, and its time counts from when it
+    /// was switched on first. One that trapped stays off.
+    pub fn resume(&self, index: usize) {
+        let slot = &self.slots[index];
+        slot.held.store(false, Ordering::Release);
+        if slot.spent.load(Ordering::Acquire) {
+            return;
+        }
+        slot.switch.store(self.switches.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        slot.on.store(true, Ordering::Release);
+        self.switches.fetch_add(1, Ordering::Release);
+    }
+
+    /// Fault `index` is on.
+    pub fn is_on(&self, index: usize) -> bool {
+        self.slots[index].is_on()
     }
 
     /// Calls the tick hook of every fault that is on and asked for it.
@@ -234,7 +261,7 @@ impl Slot {
     }
 
     fn is_to_come(&self) -> bool {
-        self.switch.load(Ordering::Relaxed) == 0
+        self.switch.load(Ordering::Relaxed) == 0 || self.held.load(Ordering::Acquire)
     }
 
     fn is_on(&self) -> bool {

@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod engine;
+mod hold;
 pub mod interface;
 mod load;
 mod timeline;
@@ -21,6 +22,7 @@ use crate::name::{AttemptId, NodeName, RequestId};
 
 pub use catalogue::{BUILT_IN, built_in_names};
 pub use engine::{AttemptFaults, Engine, Tally};
+pub use hold::{Hold, Storm};
 pub use load::{Loaded, PluginError, bytes_of, check_all, describe, load_all};
 pub use verdict::{
     BodyVerdict, Canned, ConnectVerdict, Ending, EventVerdict, RequestVerdict, ResponseVerdict, Step, Verdict,
@@ -218,6 +220,15 @@ impl fmt::Display for NodeState {
             Self::Down => "down",
         })
     }
+}
+
+/// A fault while the run goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FaultLive {
+    /// What it is, and what it did so far.
+    pub fault: squall_report::Fault,
+    /// It is on now.
+    pub on: bool,
 }
 
 /// A node, as a plugin may list it.

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
@@ -37,7 +38,8 @@ async fn beat(session: Arc<Session>) {
         let now = clock.now();
         for late in stalls(due, now) {
             session.meter.stalled(late);
-            session.recorder.record(Record::Stall(late));
+            let in_flight = session.in_flight.load(Ordering::Relaxed);
+            session.recorder.record(Record::Beat { at: now, late, in_flight });
         }
         if now.since(look) >= LOOK {
             session.meter.pace(now);

@@ -47,7 +47,7 @@ pub(super) struct Session {
     secrets: Secrets,
     /// There are proxies between, which know of each final marker whether a node sent it.
     pub(super) markers_are_known: bool,
-    in_flight: Arc<AtomicU64>,
+    pub(super) in_flight: Arc<AtomicU64>,
     /// Every node is a simulated one, whose answers are known.
     pub(super) answers_are_known: bool,
     pub(super) tokenizer: Arc<Tokenizer>,

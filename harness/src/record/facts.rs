@@ -8,9 +8,13 @@ use std::time::Duration;
 
 use squall_report::{Cohort, Outcome, WorstRequest};
 
-use super::row::{AttemptEnd, AttemptRow, Content, FaultRow, NodeEvent, RequestRow, SessionEnd, SessionRow};
+use super::row::{
+    AttemptEnd, AttemptRow, Content, FaultRow, NodeEvent, PauseEvent, RequestRow, SessionEnd, SessionRow,
+};
 use super::worst::Picker;
-use super::{ATTEMPTS_FILE, FAULTS_FILE, NODES_FILE, REQUESTS_FILE, RecordError, SESSIONS_FILE, ledger};
+use super::{
+    ATTEMPTS_FILE, FAULTS_FILE, NODES_FILE, PAUSES_FILE, REQUESTS_FILE, RecordError, SESSIONS_FILE, ledger,
+};
 use crate::clock::Nanos;
 use crate::name::{AttemptId, NodeName, RequestId};
 use crate::scenario::plan::Plan;
@@ -31,6 +35,8 @@ pub struct Facts {
     pub attempts: Vec<AttemptFact>,
     /// Changes of nodes' states, in order.
     pub node_events: Vec<NodeEvent>,
+    /// When the storm was paused by hand and went on, in order.
+    pub pause_events: Vec<PauseEvent>,
     /// The worst requests, with their rows of every ledger as they are.
     pub worst: Vec<WorstRequest>,
     /// The models that nodes were asked for, each once.
@@ -161,6 +167,12 @@ pub fn read_facts(folder: &Path, plan: &Plan) -> Result<Facts, RecordError> {
         facts.node_events.push(event);
         Ok(())
     })?;
+    if folder.join(PAUSES_FILE).exists() {
+        ledger::read(folder, PAUSES_FILE, |event| {
+            facts.pause_events.push(event);
+            Ok(())
+        })?;
+    }
     Ok(facts)
 }
 

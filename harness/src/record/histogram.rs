@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use squall_report::Percentiles;
+use squall_report::{Lag, Percentiles};
 
 use crate::clock::Nanos;
 
@@ -79,6 +79,12 @@ impl Latencies {
             return None;
         }
         Some(ms(self.0.value_at_quantile(rank as f64 / self.0.len() as f64)))
+    }
+
+    /// In microseconds; zero where there is none.
+    pub(super) fn lag(&self) -> Lag {
+        let us = |quantile| self.at(quantile).unwrap_or_default() * 1e3;
+        Lag { p50: us(0.5), p99: us(0.99), max: self.max_ms().unwrap_or_default() * 1e3 }
     }
 
     pub(super) fn percentiles(&self, failed: u64) -> Percentiles {

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriter, IntervalLogWriterBuilder, Tag};
-use squall_report::{Clock, Metric};
+use squall_report::{Clock, Lag, Metric};
 
+use super::ClientLive;
 use super::histogram::Latencies;
 use crate::clock::Nanos;
 
@@ -92,8 +93,9 @@ impl Interval {
         now.since(self.since)
     }
 
-    /// Writes the interval and begins the next.
-    pub(super) fn write(&mut self, log: &mut Writer<'_, '_>, now: Nanos) -> io::Result<()> {
+    /// Writes the interval and begins the next; says how late the client was in it, and over the run.
+    pub(super) fn write(&mut self, log: &mut Writer<'_, '_>, now: Nanos) -> io::Result<ClientLive> {
+        let (lag, stall) = (self.lag_of(Series::DispatchLag), self.lag_of(Series::RuntimeStall));
         let (start, length) = (Duration::from_nanos(self.since.0), self.length(now));
         for ((series, latencies), before) in SERIES.iter().zip(&mut self.latencies).zip(&mut self.before) {
             if latencies.count() > 0 {
@@ -104,7 +106,16 @@ impl Interval {
             }
         }
         self.since = now;
-        Ok(())
+        let of_run = |series| self.whole().find(|(known, _)| *known == series);
+        let of_run = |series| of_run(series).map_or_else(Lag::default, |(_, latencies)| latencies.lag());
+        let (lag_of_run, stall_of_run) = (of_run(Series::DispatchLag), of_run(Series::RuntimeStall));
+        Ok(ClientLive { lag, lag_of_run, stall, stall_of_run })
+    }
+
+    /// How late it was in the interval that goes on.
+    fn lag_of(&self, series: Series) -> Lag {
+        let index = SERIES.iter().position(|known| *known == series);
+        index.map_or_else(Lag::default, |index| self.latencies[index].lag())
     }
 
     /// Each series that has samples, over all intervals that were written.

@@ -10,6 +10,7 @@ mod guards;
 mod histogram;
 mod interval;
 mod ledger;
+mod pauses;
 mod percentiles;
 mod recording;
 mod row;
@@ -20,20 +21,22 @@ mod worst;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use squall_report::{Counts, Curve, Latency, Node, Slice};
+use squall_report::{Counts, Curve, Lag, Latency, Node, Pause, Slice};
 
 use crate::clock::Nanos;
 
 pub use facts::{AttemptFact, Facts, RequestFact, SessionFact, read_facts, read_requests};
 pub use guards::Breach;
+pub use pauses::pauses;
 pub use recording::{Recording, start};
 pub use row::{
-    AttemptEnd, AttemptRow, Content, FaultRow, Hedge, NodeEvent, RequestRow, SessionEnd, SessionRow,
-    TimeoutKind,
+    AttemptEnd, AttemptRow, Content, FaultRow, Hedge, NodeEvent, PauseEvent, RequestRow, SessionEnd,
+    SessionRow, TimeoutKind,
 };
 
 /// The ledger of requests.
@@ -46,6 +49,8 @@ pub const ATTEMPTS_FILE: &str = "attempts.jsonl";
 pub const FAULTS_FILE: &str = "faults.jsonl";
 /// The changes of nodes' states.
 pub const NODES_FILE: &str = "nodes.jsonl";
+/// When the storm was paused by hand; only where it was.
+pub const PAUSES_FILE: &str = "pauses.jsonl";
 /// Histograms by interval.
 pub const HISTOGRAM_LOG_FILE: &str = "latency.hlog";
 
@@ -106,8 +111,17 @@ pub enum Record {
     Fault(Box<FaultRow>),
     /// A node changed its state.
     Node(NodeEvent),
-    /// A task of the runtime woke so late.
-    Stall(Duration),
+    /// The storm was paused by hand, or went on.
+    Pause(PauseEvent),
+    /// The client's runtime woke a task, every few milliseconds.
+    Beat {
+        /// When it woke.
+        at: Nanos,
+        /// How late that was.
+        late: Duration,
+        /// Requests in flight at that moment.
+        in_flight: u64,
+    },
 }
 
 /// A handle on the recording thread; cheap to clone.
@@ -184,8 +198,29 @@ pub struct GapSlice {
 pub struct Live {
     /// Requests that ended a second, over the last second or so.
     pub rate: f64,
+    /// The run so far in slices, as the report will have them; made once a second.
+    pub series: Arc<[Slice]>,
+    /// The nodes and what became of them, in the plan's order; made once a second.
+    pub nodes: Arc<[Node]>,
+    /// The stretches in which the storm was paused by hand.
+    pub pauses: Arc<[Pause]>,
+    /// How late the client itself is.
+    pub client: ClientLive,
     /// The phases, in the plan's order.
     pub phases: Vec<PhaseLive>,
+}
+
+/// How late the client is: in the last second, and over all of the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ClientLive {
+    /// From the intended to the actual send, µs, in the last second.
+    pub lag: Lag,
+    /// The same over the run.
+    pub lag_of_run: Lag,
+    /// How late a task of the runtime woke, µs, in the last second.
+    pub stall: Lag,
+    /// The same over the run.
+    pub stall_of_run: Lag,
 }
 
 /// How a phase stands.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::BufWriter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -17,18 +17,17 @@ use super::ledger::Ledger;
 use super::percentiles;
 use super::tables::Tables;
 use super::{
-    ATTEMPTS_FILE, FAULTS_FILE, HISTOGRAM_LOG_FILE, Live, NODES_FILE, REQUESTS_FILE, Record, RecordError,
-    Recorded, SESSIONS_FILE,
+    ATTEMPTS_FILE, ClientLive, FAULTS_FILE, HISTOGRAM_LOG_FILE, Live, NODES_FILE, PAUSES_FILE, PauseEvent,
+    REQUESTS_FILE, Record, RecordError, Recorded, SESSIONS_FILE, pauses,
 };
 use crate::clock::{Clock, Nanos};
 use crate::scenario::plan::Plan;
 
 /// Between two refreshes of what watchers see.
 const REFRESH: Duration = Duration::from_millis(250);
-/// Ledgers are flushed, and an interval of the histogram log ends, this often.
+/// Ledgers are flushed, an interval of the histogram log ends, and what takes longer to make is made for
+/// watchers, this often.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// The rate that is shown is that of this long.
-const RATE_OVER: Duration = Duration::from_secs(1);
 
 /// A recording that goes on.
 pub struct Recording {
@@ -106,6 +105,9 @@ struct Ledgers {
     nodes: Ledger,
     /// Where arrivals begin sessions.
     sessions: Option<Ledger>,
+    /// From the first pause on.
+    pauses: Option<Ledger>,
+    folder: PathBuf,
 }
 
 impl Ledgers {
@@ -117,7 +119,18 @@ impl Ledgers {
             faults: Ledger::create(folder, FAULTS_FILE)?,
             nodes: Ledger::create(folder, NODES_FILE)?,
             sessions: sessions.transpose()?,
+            pauses: None,
+            folder: folder.to_owned(),
         })
+    }
+
+    /// A run that nobody pauses has no such file.
+    fn pause(&mut self, event: &PauseEvent) -> Result<(), RecordError> {
+        let ledger = match &mut self.pauses {
+            Some(ledger) => ledger,
+            none => none.insert(Ledger::create(&self.folder, PAUSES_FILE)?),
+        };
+        ledger.add(event)
     }
 
     fn flush(&mut self) -> Result<(), RecordError> {
@@ -125,6 +138,7 @@ impl Ledgers {
         self.attempts.flush()?;
         self.faults.flush()?;
         self.nodes.flush()?;
+        self.pauses.as_mut().map_or(Ok(()), Ledger::flush)?;
         self.sessions.as_mut().map_or(Ok(()), Ledger::flush)
     }
 }
@@ -152,7 +166,7 @@ impl State {
         let mut file = BufWriter::new(log);
         let mut serializer = V2DeflateSerializer::new();
         let mut log = interval::begin(&mut file, &mut serializer).map_err(unwritable)?;
-        let mut refresh = Refresh { at: Nanos::ZERO, rate_since: Nanos::ZERO, ended_before: 0, rate: 0.0 };
+        let mut refresh = Refresh::default();
         loop {
             select! {
                 recv(records) -> record => match record {
@@ -165,10 +179,13 @@ impl State {
             }
             let now = self.clock.now();
             if now.since(refresh.at) >= REFRESH {
+                refresh.at = now;
                 *self.live.lock() = refresh.live(&self.tables, now);
             }
-            if self.interval.length(now) >= INTERVAL {
-                self.interval.write(&mut log, now).map_err(unwritable)?;
+            let length = self.interval.length(now);
+            if length >= INTERVAL {
+                let client = self.interval.write(&mut log, now).map_err(unwritable)?;
+                refresh.second(&mut self.tables, length, client);
                 self.ledgers.flush()?;
             }
         }
@@ -215,8 +232,13 @@ impl State {
                 self.tables.node(&event);
                 self.ledgers.nodes.add(&event)
             }
-            Record::Stall(late) => {
+            Record::Pause(event) => {
+                self.tables.pause(event);
+                self.ledgers.pause(&event)
+            }
+            Record::Beat { at, late, in_flight } => {
                 self.interval.record(Series::RuntimeStall, late);
+                self.tables.beat(at, in_flight);
                 Ok(())
             }
         }
@@ -224,22 +246,26 @@ impl State {
 }
 
 /// What watchers saw last.
+#[derive(Default)]
 struct Refresh {
     at: Nanos,
-    rate_since: Nanos,
     ended_before: u64,
-    rate: f64,
+    /// What is made once a second.
+    slow: Live,
 }
 
 impl Refresh {
-    fn live(&mut self, tables: &Tables, now: Nanos) -> Live {
-        self.at = now;
-        let over = now.since(self.rate_since);
-        if over >= RATE_OVER {
-            self.rate = (tables.ended() - self.ended_before) as f64 / over.as_secs_f64();
-            self.rate_since = now;
-            self.ended_before = tables.ended();
-        }
-        Live { rate: self.rate, phases: tables.live() }
+    /// A second is over, or a little more.
+    fn second(&mut self, tables: &mut Tables, length: Duration, client: ClientLive) {
+        let ended = tables.ended();
+        self.slow.rate = (ended - self.ended_before) as f64 / length.as_secs_f64();
+        self.ended_before = ended;
+        self.slow.series = tables.series().into();
+        self.slow.nodes = tables.nodes().into();
+        self.slow.client = client;
+    }
+
+    fn live(&self, tables: &Tables, now: Nanos) -> Live {
+        Live { phases: tables.live(), pauses: pauses(tables.pause_events(), now).into(), ..self.slow.clone() }
     }
 }

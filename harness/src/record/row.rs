@@ -306,7 +306,7 @@ pub struct FaultRow {
     pub plugin: String,
     /// The fault's place in the scenario, from 0, over all phases.
     pub fault: u32,
-    /// The hook that was called.
+    /// The hook that was called; `resume` where the storm goes on after a pause and takes a node again.
     pub hook: String,
     /// What it decided: `delay(20.000ms)`, `respond(503)`, `reset`, `kill`, `restart`.
     pub verdict: String,
@@ -318,6 +318,15 @@ pub struct FaultRow {
     pub ordinal: Option<u32>,
     /// The node.
     pub node: Option<NodeName>,
+}
+
+/// A row of `pauses.jsonl`: the storm was paused by hand, or went on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseEvent {
+    /// When every fault was withdrawn, or was on again.
+    pub at_ns: Nanos,
+    /// It is paused from now on; otherwise it goes on.
+    pub paused: bool,
 }
 
 /// A node changed its state.

@@ -12,7 +12,7 @@ use squall_report::{
 use super::digest::FaultDigest;
 use super::gaps::GapObjective;
 use super::histogram::Latencies;
-use super::row::{AttemptEnd, AttemptRow, FaultRow, NodeEvent, RequestRow};
+use super::row::{AttemptEnd, AttemptRow, FaultRow, NodeEvent, PauseEvent, RequestRow};
 use super::{Gaps, PhaseLive, Recorded};
 use crate::clock::Nanos;
 use crate::name::NodeName;
@@ -49,10 +49,13 @@ pub(super) struct Tables {
     live: Vec<Latencies>,
     slice_length: Duration,
     slices: Vec<SliceTable>,
+    /// The slices in figures, as they were when these were made last.
+    series: Vec<Slice>,
     objectives: Vec<GapObjective>,
     nodes: Vec<Node>,
     phase_names: Vec<String>,
     fault_log: FaultDigest,
+    pauses: Vec<PauseEvent>,
     ended: u64,
 }
 
@@ -70,15 +73,38 @@ struct SliceTable {
     failed: u64,
     ttft: Option<Box<Latencies>>,
     node_attempts: Vec<u64>,
+    in_flight: Option<u64>,
+    /// It has changed since figures were made of it.
+    changed: bool,
 }
 
 impl SliceTable {
+    /// Nothing yet.
+    fn new(nodes: usize) -> Self {
+        let node_attempts = vec![0; nodes];
+        Self { scheduled: 0, ok: 0, failed: 0, ttft: None, node_attempts, in_flight: None, changed: true }
+    }
+
+    fn figures(&self, start_s: f64) -> Slice {
+        Slice {
+            start_s,
+            scheduled: self.scheduled,
+            ok: self.ok,
+            failed: self.failed,
+            ttft: self.ttft.as_ref().map(|ttft| ttft.percentiles(0)).unwrap_or_default(),
+            node_attempts: self.node_attempts.clone(),
+            in_flight: self.in_flight,
+        }
+    }
+
     /// Takes in the slice that follows.
     fn add(&mut self, next: Self) {
-        let Self { scheduled, ok, failed, ttft, node_attempts } = next;
+        let Self { scheduled, ok, failed, ttft, node_attempts, in_flight, changed: _ } = next;
         self.scheduled += scheduled;
         self.ok += ok;
         self.failed += failed;
+        self.in_flight = self.in_flight.max(in_flight);
+        self.changed = true;
         match (&mut self.ttft, ttft) {
             (Some(mine), Some(theirs)) => mine.add(&theirs),
             (mine @ None, theirs) => *mine = theirs,
@@ -122,10 +148,12 @@ impl Tables {
             live: vec![Latencies::coarse(); phases],
             slice_length,
             slices: Vec::new(),
+            series: Vec::new(),
             objectives: objectives.collect(),
             nodes: nodes.collect(),
             phase_names: plan.phases.iter().map(|phase| phase.name.clone()).collect(),
             fault_log: FaultDigest::default(),
+            pauses: Vec::new(),
             ended: 0,
         }
     }
@@ -138,6 +166,7 @@ impl Tables {
     fn slice(&mut self, at: Nanos) -> &mut SliceTable {
         while at.0 / Nanos::from(self.slice_length).0 >= 2 * SLICES {
             self.slice_length *= 2;
+            self.series.clear();
             let mut halves = std::mem::take(&mut self.slices).into_iter();
             while let Some(mut slice) = halves.next() {
                 if let Some(next) = halves.next() {
@@ -149,10 +178,11 @@ impl Tables {
         let index = (at.0 / Nanos::from(self.slice_length).0) as usize;
         let nodes = self.nodes.len();
         while self.slices.len() <= index {
-            let node_attempts = vec![0; nodes];
-            self.slices.push(SliceTable { scheduled: 0, ok: 0, failed: 0, ttft: None, node_attempts });
+            self.slices.push(SliceTable::new(nodes));
         }
-        &mut self.slices[index]
+        let slice = &mut self.slices[index];
+        slice.changed = true;
+        slice
     }
 
     pub(super) fn arrival(&mut self, at: Nanos) {
@@ -229,6 +259,25 @@ impl Tables {
         }
     }
 
+    /// A look at the requests in flight.
+    pub(super) fn beat(&mut self, at: Nanos, in_flight: u64) {
+        let most = &mut self.slice(at).in_flight;
+        *most = (*most).max(Some(in_flight));
+    }
+
+    pub(super) fn pause(&mut self, event: PauseEvent) {
+        self.pauses.push(event);
+    }
+
+    pub(super) fn pause_events(&self) -> &[PauseEvent] {
+        &self.pauses
+    }
+
+    /// The nodes as they are now.
+    pub(super) fn nodes(&self) -> Vec<Node> {
+        self.nodes.clone()
+    }
+
     /// Requests that have ended.
     pub(super) fn ended(&self) -> u64 {
         self.ended
@@ -269,7 +318,7 @@ impl Tables {
     }
 
     /// Turns everything into figures.
-    pub(super) fn finish(self, plan: &Plan) -> Recorded {
+    pub(super) fn finish(mut self, plan: &Plan) -> Recorded {
         let mut gaps = vec![Gaps::default(); plan.slos.len()];
         for objective in &self.objectives {
             // Of some requests only, the percentile is its own to tell.
@@ -331,19 +380,21 @@ impl Tables {
         curves
     }
 
-    fn series(&self) -> Vec<Slice> {
+    /// The run in slices. Figures are made only of those that have changed since the last time.
+    pub(super) fn series(&mut self) -> Vec<Slice> {
         let length = self.slice_length.as_secs_f64();
-        let slices = self.slices.iter().enumerate();
-        slices
-            .map(|(index, slice)| Slice {
-                start_s: index as f64 * length,
-                scheduled: slice.scheduled,
-                ok: slice.ok,
-                failed: slice.failed,
-                ttft: slice.ttft.as_ref().map(|ttft| ttft.percentiles(0)).unwrap_or_default(),
-                node_attempts: slice.node_attempts.clone(),
-            })
-            .collect()
+        for (index, slice) in self.slices.iter_mut().enumerate() {
+            if !slice.changed && index < self.series.len() {
+                continue;
+            }
+            slice.changed = false;
+            let figures = slice.figures(index as f64 * length);
+            match self.series.get_mut(index) {
+                Some(before) => *before = figures,
+                None => self.series.push(figures),
+            }
+        }
+        self.series.clone()
     }
 }
 

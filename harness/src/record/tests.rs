@@ -172,7 +172,13 @@ fn recorded(folder: &Path) -> Result<(Recorded, Facts), RecordError> {
         recorder.record(Record::Attempt(Box::new(attempt(id, at_ms, false))));
     }
     recorder.record(Record::Attempt(Box::new(attempt(9, 300, true))));
-    recorder.record(Record::Stall(Duration::from_millis(2)));
+    let late = Duration::from_millis(2);
+    for (at_ms, in_flight) in [(100, 3), (105, 5), (110, 4)] {
+        recorder.record(Record::Beat { at: Nanos(at_ms * MS), late, in_flight });
+    }
+    for (at, paused) in [(6, true), (7, false)] {
+        recorder.record(Record::Pause(PauseEvent { at_ns: Nanos(at), paused }));
+    }
     let state = NodeState::Down;
     recorder.record(Record::Node(NodeEvent { at_ns: Nanos(5), node: "a".into(), state }));
     let recorded = recording.finish()?;
@@ -197,6 +203,9 @@ fn a_run_is_counted_and_read_back() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(facts.requests[2].phase, 1);
     assert_eq!(facts.attempts.len(), 5);
     assert_eq!(facts.node_events.len(), 1);
+    let pauses = [(6, true), (7, false)].map(|(at, paused)| PauseEvent { at_ns: Nanos(at), paused });
+    assert_eq!(facts.pause_events, pauses);
+    assert_eq!(recorded.series[0].in_flight, Some(5), "the most of a slice");
     Ok(())
 }
 
@@ -331,4 +340,23 @@ fn the_worst_requests_are_few_whatever_the_run_and_have_the_rows_of_all_ledgers(
     assert_eq!((ledger.len(), worst[0].ledger_left_out), (10, 20));
     assert!(ledger.windows(2).all(|pair| pair[0].start_s <= pair[1].start_s));
     assert_eq!(ledger[0].faults, ["latency: delay(20.000ms)"]);
+}
+
+#[test]
+fn what_is_watched_is_what_the_report_will_say() {
+    let plan = plan();
+    let mut tables = tables::Tables::new(&plan);
+    let take = |tables: &mut tables::Tables, id, at_ms| {
+        tables.arrival(Nanos(at_ms * MS));
+        tables.request(&request(id, at_ms, Outcome::Ok), &[], |_, _, _| {});
+    };
+    take(&mut tables, 0, 100);
+    let before = tables.series();
+    // One more in a slice that figures were made of, and one in a slice that is new.
+    take(&mut tables, 1, 200);
+    take(&mut tables, 2, 10_100);
+    let watched = tables.series();
+    assert_ne!(watched[0], before[0]);
+    assert_eq!(watched[0].scheduled, 2);
+    assert_eq!(watched, tables.finish(&plan).series);
 }

@@ -11,6 +11,7 @@ mod clients;
 mod failover;
 mod invariants;
 mod losses;
+mod pauses;
 mod periods;
 mod pooled;
 mod reasons;
@@ -79,13 +80,25 @@ pub struct Evidence {
 pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence) -> Report {
     let view = View::new(plan, facts, evidence.duration);
     let aborted = evidence.aborted.as_deref();
-    let slos = slo::judge(&view, recorded);
-    let episodes = failover::episodes(&view, aborted.is_some());
-    let sources = Sources { view: &view, recorded, episodes: &episodes, faults: &evidence.faults, aborted };
+    let mut slos = slo::judge(&view, recorded);
+    let mut episodes = failover::episodes(&view, aborted.is_some());
+    let (pauses, paused) = pauses::found(&view, evidence.duration);
+    if let Some(paused) = &paused {
+        paused.doubt(&view, &mut slos, &mut episodes);
+    }
+    let sources = Sources {
+        view: &view,
+        recorded,
+        episodes: &episodes,
+        faults: &evidence.faults,
+        aborted,
+        paused: paused.as_ref(),
+    };
     let invariants = invariants::judge(&sources);
     let found = Found {
         untrusted: untrusted(plan, &evidence),
         nothing_worked: nothing_worked(&view),
+        paused: paused.as_ref(),
         slos: &slos,
         episodes: &episodes,
         invariants: &invariants,
@@ -98,6 +111,7 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
         untrusted: &found.untrusted,
         nothing_worked: found.nothing_worked.as_deref(),
         aborted,
+        paused: paused.as_ref(),
         slos: &slos,
         episodes: &episodes,
         invariants: &invariants,
@@ -125,6 +139,7 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
         failover: episodes.into_iter().map(|episode| episode.row).collect(),
         invariants,
         faults: evidence.faults,
+        pauses,
         fault_log_digest: recorded.fault_log_digest.clone(),
         answers: answers::found(plan, facts),
         skipped: evidence.skipped,

@@ -40,6 +40,9 @@ pub fn distrust(report: &Report) -> Option<String> {
     if let Some(why) = &report.aborted {
         return Some(format!("it was ended before its time: {why}"));
     }
+    if !report.pauses.is_empty() {
+        return Some("its storm was paused by hand".to_owned());
+    }
     if let Some(fault) = report.faults.iter().find(|fault| fault.traps > 0) {
         return Some(format!("its plugin `{}` trapped", fault.plugin));
     }

@@ -3,6 +3,7 @@
 use squall_report::{Check, Invariant, Verdict};
 
 use super::failover::Episode;
+use super::pauses::Paused;
 use super::slo;
 use super::text;
 use super::view::{View, ok};
@@ -17,6 +18,8 @@ pub(super) struct Found<'a> {
     pub(super) untrusted: Vec<String>,
     /// Why nothing is proven, when no request succeeded: what never worked can't be said to hold.
     pub(super) nothing_worked: Option<String>,
+    /// The storm was paused by hand, which several checks may say.
+    pub(super) paused: Option<&'a Paused>,
     pub(super) slos: &'a [slo::Judged],
     pub(super) episodes: &'a [Episode],
     pub(super) invariants: &'a [Invariant],
@@ -52,9 +55,15 @@ impl Found<'_> {
         let mut reasons = self.untrusted.clone();
         reasons.extend(self.nothing_worked.clone());
         for verdict in [Verdict::Fail, Verdict::Inconclusive] {
-            reasons.extend(self.checks(verdict));
-            reasons.extend(self.objectives(verdict));
-            reasons.extend(self.broken_invariants(verdict));
+            let mut found = self.checks(verdict);
+            found.extend(self.objectives(verdict));
+            found.extend(self.broken_invariants(verdict));
+            if let Some(paused) = self.paused.filter(|_| verdict == Verdict::Inconclusive) {
+                // Once, not for each check that rests on the storm.
+                found.retain(|reason| !paused.explains(reason));
+                found.insert(0, paused.why.clone());
+            }
+            reasons.extend(found);
         }
         if reasons.is_empty() {
             reasons.push("nothing was judged: the run gave nothing to judge by".into());

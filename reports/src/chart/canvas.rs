@@ -18,7 +18,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, FontDesc, FontFamily, FontStyle, ShapeStyle, TextStyle};
 
 use super::ink::{self, Ink};
-use super::scale::Axis;
+use crate::scale::Axis;
 
 /// Units of the drawing in a px.
 const UNITS: f64 = 10.0;
@@ -302,6 +302,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scale::Axis;
 
     fn frame() -> Frame {
         let axis = |to: f64| Axis { from: 0.0, to, ticks: vec![(0.0, "none".into()), (to, "all".into())] };

@@ -2,10 +2,10 @@
 
 use super::canvas::{self, About, Anchor, ChartError, Frame};
 use super::ink::Ink;
-use super::scale::{self, Axis, Latencies};
 use super::{Drawing, Figure, Key};
 use crate::capacity::{ArmCapacity, Capacity, Probe};
 use crate::format;
+use crate::scale::{self, Axis, Latencies};
 
 const TICKS: usize = 6;
 

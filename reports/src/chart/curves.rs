@@ -5,8 +5,8 @@
 
 use super::canvas::{self, About, ChartError, Frame};
 use super::ink::Ink;
-use super::scale::{Axis, Latencies};
 use super::{Drawing, Figure, Key};
+use crate::scale::{Axis, Latencies};
 use crate::{Curve, Metric, Point, Report, format};
 
 /// Labelled quantiles; the last two only where there are samples for them.

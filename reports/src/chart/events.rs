@@ -2,9 +2,10 @@
 
 use super::canvas::{self, About, Anchor, Canvas, ChartError, Frame};
 use super::ink::Ink;
-use super::scale::Axis;
-use super::time::{Span, Timeline, fitting, text_width};
+use super::time::{Timeline, fitting, text_width};
 use super::{Drawing, Figure, Key, Size, failover};
+use crate::course::{self, Condition, Span, label};
+use crate::scale::Axis;
 use crate::{Fault, Node, format};
 
 /// A lane: its label above its bar.
@@ -39,7 +40,7 @@ pub(super) fn chart(timeline: &Timeline<'_>) -> Result<Figure, ChartError> {
         let frame = timeline.frame(size, lanes * LANE + 4, Axis::bare(0.0, 1.0));
         let svg = canvas::draw(&frame, &about, |canvas| {
             timeline.phases(canvas, &frame)?;
-            draw_faults(canvas, &frame, faults)?;
+            draw_faults(canvas, &frame, timeline, faults)?;
             draw_nodes(canvas, &frame, nodes, (faults.len(), timeline.end))?;
             failover::draw(canvas, &frame, &deaths, (faults.len() + nodes.len(), timeline.end))
         })?;
@@ -78,23 +79,25 @@ fn describe(timeline: &Timeline<'_>) -> String {
     all.join("; ")
 }
 
-fn label(fault: &Fault) -> String {
-    let on = if fault.nodes.is_empty() { String::new() } else { format!(" on {}", fault.nodes.join(", ")) };
-    format::line(&format!("{}{on}", fault.plugin))
-}
-
 /// The upper edge of a lane, px below the plot's.
 fn edge(lane: usize) -> f64 {
     f64::from(lane as u32 * LANE)
 }
 
-fn draw_faults(canvas: &mut Canvas<'_>, frame: &Frame, faults: &[(&Fault, Span)]) -> Result<(), ChartError> {
+fn draw_faults(
+    canvas: &mut Canvas<'_>,
+    frame: &Frame,
+    timeline: &Timeline<'_>,
+    faults: &[(&Fault, Span)],
+) -> Result<(), ChartError> {
     for (lane, (fault, span)) in faults.iter().enumerate() {
         if lane == 0 {
             heading(canvas, frame, lane, "faults")?;
         }
         put_label(canvas, frame, lane, *span, &label(fault))?;
-        bar(canvas, lane, (span.start, span.end), (Ink::Fault, 1.0))?;
+        for span in timeline.stretches(fault) {
+            bar(canvas, lane, (span.start, span.end), (Ink::Fault, 1.0))?;
+        }
     }
     Ok(())
 }
@@ -111,71 +114,20 @@ fn draw_nodes(
             heading(canvas, frame, lane, "nodes")?;
         }
         put_label(canvas, frame, lane, Span { start: 0.0, end }, &format::line(&node.name))?;
-        for (span, condition) in conditions(node, end, (frame.plot_width() / CELL_PX) as usize) {
-            bar(canvas, lane, (span.start, span.end), condition.look())?;
+        for (span, condition) in course::conditions(node, end, (frame.plot_width() / CELL_PX) as usize) {
+            bar(canvas, lane, (span.start, span.end), look(condition))?;
         }
     }
     Ok(())
 }
 
-/// What a node's states come to, the best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Condition {
-    Up,
-    Starting,
-    Down,
-}
-
-impl Condition {
-    fn of(state: &str) -> Self {
-        match state {
-            "up" => Self::Up,
-            "down" | "paused" => Self::Down,
-            _ => Self::Starting,
-        }
+/// A condition's colour, and how much of it.
+fn look(condition: Condition) -> (Ink, f64) {
+    match condition {
+        Condition::Up => (Ink::Up, 1.0),
+        Condition::Starting => (Ink::Down, STARTING),
+        Condition::Down => (Ink::Down, 1.0),
     }
-
-    fn look(self) -> (Ink, f64) {
-        match self {
-            Self::Up => (Ink::Up, 1.0),
-            Self::Starting => (Ink::Down, STARTING),
-            Self::Down => (Ink::Down, 1.0),
-        }
-    }
-}
-
-/// A node's conditions in order. Of one that changes more often than can be told apart, the worst of
-/// each of so many cells, so that a drawing's size does not grow with the run.
-fn conditions(node: &Node, end: f64, cells: usize) -> Vec<(Span, Condition)> {
-    let states = node.states.iter().enumerate().map(|(index, state)| {
-        let until = node.states.get(index + 1).map_or(end, |next| next.at_s.min(end));
-        (Span { start: state.at_s.max(0.0), end: until }, Condition::of(&state.state))
-    });
-    let spans: Vec<_> = states.filter(|(span, _)| span.start < span.end).collect();
-    if spans.len() <= cells.max(1) {
-        return spans;
-    }
-    let length = end / cells.max(1) as f64;
-    let mut worst: Vec<Option<Condition>> = vec![None; cells.max(1)];
-    for (span, condition) in spans {
-        let (first, last) = ((span.start / length) as usize, (span.end / length).ceil() as usize);
-        for cell in worst.iter_mut().take(last).skip(first) {
-            *cell = (*cell).max(Some(condition));
-        }
-    }
-    let cell = |(index, condition): (usize, Option<Condition>)| {
-        let start = index as f64 * length;
-        Some((Span { start, end: start + length }, condition?))
-    };
-    let mut joined: Vec<(Span, Condition)> = Vec::new();
-    for (span, condition) in worst.into_iter().enumerate().filter_map(cell) {
-        match joined.last_mut().filter(|(last, of)| *of == condition && last.end + length / 2.0 >= span.start)
-        {
-            Some((last, _)) => last.end = span.end,
-            None => joined.push((span, condition)),
-        }
-    }
-    joined
 }
 
 /// Names a kind of lane, left of its first.
@@ -214,41 +166,4 @@ pub(super) fn bar(
     (ink, opacity): (Ink, f64),
 ) -> Result<(), ChartError> {
     canvas.strip(x, (edge(lane) + BAR.0, edge(lane) + BAR.1), ink, opacity)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{AttemptEnds, NodeState};
-
-    fn node(changes: impl Iterator<Item = (f64, &'static str)>) -> Node {
-        Node {
-            name: "a".into(),
-            zone: String::new(),
-            attempts: 0,
-            ends: AttemptEnds::default(),
-            states: changes.map(|(at_s, state)| NodeState { at_s, state: state.into() }).collect(),
-        }
-    }
-
-    #[test]
-    fn few_changes_are_drawn_as_they_were() {
-        let node = node([(0.0, "up"), (20.0, "down"), (29.0, "starting"), (30.0, "up")].into_iter());
-        let found: Vec<_> =
-            conditions(&node, 60.0, 100).into_iter().map(|(span, of)| (span.start, span.end, of)).collect();
-        let (up, starting, down) = (Condition::Up, Condition::Starting, Condition::Down);
-        assert_eq!(found, [(0.0, 20.0, up), (20.0, 29.0, down), (29.0, 30.0, starting), (30.0, 60.0, up)]);
-    }
-
-    #[test]
-    fn many_changes_are_drawn_as_the_worst_of_each_cell() {
-        // Down for a second of every ten, from 500 s on.
-        let flaps =
-            (50..100).flat_map(|n| [(f64::from(n) * 10.0, "down"), (f64::from(n) * 10.0 + 1.0, "up")]);
-        let node = node(std::iter::once((0.0, "up")).chain(flaps));
-        let found = conditions(&node, 1_000.0, 20);
-        assert_eq!(found.len(), 2, "{found:?}");
-        assert_eq!((found[0].1, found[0].0.end), (Condition::Up, 500.0));
-        assert_eq!((found[1].1, found[1].0.end), (Condition::Down, 1_000.0));
-    }
 }

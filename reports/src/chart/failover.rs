@@ -5,7 +5,8 @@ use super::Key;
 use super::canvas::{Canvas, ChartError, Frame};
 use super::events::{bar, heading, put_label};
 use super::ink::Ink;
-use super::time::{Span, Timeline};
+use super::time::Timeline;
+use crate::course::Span;
 use crate::{Failover, format};
 
 /// Deaths that have a lane; more are in the tables.

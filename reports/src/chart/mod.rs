@@ -10,7 +10,6 @@ mod curves;
 mod events;
 mod failover;
 mod ink;
-mod scale;
 mod series;
 mod time;
 mod trace;
@@ -95,9 +94,20 @@ impl Size {
     }
 }
 
+/// Draws a chart over time.
+type Chart = fn(&time::Timeline<'_>) -> Result<Figure, ChartError>;
+
 /// The run over time: what happened, then what it did.
 pub(crate) fn timeline(report: &Report) -> Result<Vec<Figure>, ChartError> {
     let axis = time::Timeline::of(report);
-    let charts = [events::chart, series::rate, series::ttft, series::success, series::nodes];
-    charts.into_iter().map(|chart| chart(&axis)).collect()
+    let counted = report.series.iter().any(|slice| slice.in_flight.is_some());
+    let charts: [(bool, Chart); 6] = [
+        (true, events::chart),
+        (true, series::rate),
+        (true, series::ttft),
+        (true, series::success),
+        (counted, series::in_flight),
+        (true, series::nodes),
+    ];
+    charts.into_iter().filter(|(shown, _)| *shown).map(|(_, chart)| chart(&axis)).collect()
 }

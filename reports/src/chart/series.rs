@@ -2,9 +2,10 @@
 
 use super::canvas::{About, Canvas, ChartError};
 use super::ink::{GROUPS, Ink};
-use super::scale::{self, Latencies};
-use super::time::{Edge, Span, Timeline};
+use super::time::{Edge, Timeline};
 use super::{Figure, Key};
+use crate::course::{self, Span};
+use crate::scale::{self, Latencies};
 use crate::{Percentiles, Slice, format};
 
 /// The height of a plot, px.
@@ -58,11 +59,7 @@ fn worst(timeline: &Timeline<'_>) -> Option<(f64, f64)> {
 
 /// The share of requests that succeeded over time.
 pub(super) fn success(timeline: &Timeline<'_>) -> Result<Figure, ChartError> {
-    let share = |slice: &Slice| {
-        let ended = slice.ok as f64 + slice.failed as f64;
-        (ended > 0.0).then(|| slice.ok as f64 / ended)
-    };
-    let least = timeline.slices.iter().filter_map(|(_, slice)| share(slice)).fold(1.0, f64::min);
+    let least = timeline.slices.iter().filter_map(|(_, slice)| course::success(slice)).fold(1.0, f64::min);
     let y = scale::shares(least);
     let title = "Success";
     let description =
@@ -70,7 +67,7 @@ pub(super) fn success(timeline: &Timeline<'_>) -> Result<Figure, ChartError> {
             format::share(least)
         });
     let drawings = timeline.draw(LOW, &y, &about(title, &description), |canvas, frame| {
-        for run in runs(&timeline.slices, share) {
+        for run in runs(&timeline.slices, course::success) {
             canvas.line(&steps(&run), Ink::Ok, 2.0)?;
         }
         timeline.name_outages(canvas, frame, Edge::Bottom)
@@ -87,9 +84,8 @@ pub(super) fn success(timeline: &Timeline<'_>) -> Result<Figure, ChartError> {
 
 /// Requests a second over time.
 pub(super) fn rate(timeline: &Timeline<'_>) -> Result<Figure, ChartError> {
-    let per_second = |span: &Span, n: f64| n / (span.end - span.start).max(1e-9);
-    let both = |span: &Span, slice: &Slice| per_second(span, slice.ok as f64 + slice.failed as f64);
-    let due = |span: &Span, slice: &Slice| per_second(span, slice.scheduled as f64);
+    let both = |span: &Span, slice: &Slice| course::succeeded(*span, slice) + course::failed(*span, slice);
+    let due = |span: &Span, slice: &Slice| course::due(*span, slice);
     let either = |(span, slice): &(Span, &Slice)| both(span, slice).max(due(span, slice));
     let largest = timeline.slices.iter().map(either).fold(0.0, f64::max);
     let y = scale::amounts(largest, LOW_TICKS, |n| format!("{}/s", trim(&format::ms(n))));
@@ -102,7 +98,7 @@ pub(super) fn rate(timeline: &Timeline<'_>) -> Result<Figure, ChartError> {
     );
     let drawings = timeline.draw(LOW, &y, &about(title, &description), |canvas, _| {
         let none = |_: &Span, _: &Slice| 0.0;
-        let ok = |span: &Span, slice: &Slice| per_second(span, slice.ok as f64);
+        let ok = |span: &Span, slice: &Slice| course::succeeded(*span, slice);
         for run in runs(&timeline.slices, Some) {
             let edge = |f: &dyn Fn(&Span, &Slice) -> f64| {
                 run.iter().map(|(span, slice)| (*span, y.clamp(f(span, slice)))).collect::<Vec<_>>()
@@ -121,6 +117,23 @@ pub(super) fn rate(timeline: &Timeline<'_>) -> Result<Figure, ChartError> {
         keys,
         drawings,
     })
+}
+
+/// Requests in flight over time, where they were counted.
+pub(super) fn in_flight(timeline: &Timeline<'_>) -> Result<Figure, ChartError> {
+    let most = timeline.slices.iter().filter_map(|(_, slice)| slice.in_flight).max().unwrap_or_default();
+    let y = scale::amounts(most as f64, LOW_TICKS, |n| trim(&format::ms(n)).into());
+    let title = "In flight";
+    let description = format!("The most requests in flight at once, {} in all.", format::count(most));
+    let drawings = timeline.draw(LOW, &y, &about(title, &description), |canvas, _| {
+        for run in runs(&timeline.slices, |slice| slice.in_flight) {
+            let run: Vec<_> = run.into_iter().map(|(span, n)| (span, y.clamp(n as f64))).collect();
+            canvas.line(&steps(&run), Ink::P50, 2.0)?;
+        }
+        Ok(())
+    })?;
+    let keys = vec![Key::line(Ink::P50, "in flight")];
+    Ok(Figure { title: title.into(), note: "The most at once.".into(), keys, drawings })
 }
 
 /// The nodes' shares of the attempts over time.

@@ -3,8 +3,9 @@
 
 use super::canvas::{self, About, Anchor, Canvas, ChartError, Frame};
 use super::ink::Ink;
-use super::scale::{self, Axis};
 use super::{Drawing, Key, Size, failover};
+use crate::course::{self, Span, united};
+use crate::scale::{self, Axis};
 use crate::{Fault, Report, Slice, format};
 
 /// Above the plot: a strip that names phases, and below it a thin one each for faults and outages.
@@ -28,15 +29,6 @@ const LETTER_WIDTH: f64 = 0.56;
 const TOLD_APART: f64 = 200.0;
 /// Labels of dead nodes stand in so many rows.
 const LABEL_ROWS: usize = 3;
-
-/// A stretch of run time.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Span {
-    /// Its start.
-    pub start: f64,
-    /// Its end.
-    pub end: f64,
-}
 
 /// A node that was not there.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,7 +57,7 @@ pub(super) struct Timeline<'a> {
 impl<'a> Timeline<'a> {
     /// Lays `report` out.
     pub(super) fn of(report: &'a Report) -> Self {
-        let slices = spans(&report.series);
+        let slices = course::spans(&report.series);
         let end = end(report, &slices);
         let on_axis = |(span, _): &(Span, &Slice)| span.start >= 0.0 && span.start < end;
         let slices = slices.into_iter().filter(on_axis).collect();
@@ -81,6 +73,12 @@ impl<'a> Timeline<'a> {
     /// When a fault is switched on, as far as it lies on the axis.
     pub(super) fn fault(&self, fault: &Fault) -> Option<Span> {
         self.clip(fault.start_s, fault.end_s)
+    }
+
+    /// The stretches in which a fault is on, as far as they lie on the axis.
+    pub(super) fn stretches(&self, fault: &Fault) -> Vec<Span> {
+        let on = course::on(fault, &self.report.pauses).into_iter();
+        on.filter_map(|span| self.clip(span.start, span.end)).collect()
     }
 
     /// The frame of a drawing with a plot that is `height` px high.
@@ -156,7 +154,7 @@ impl<'a> Timeline<'a> {
                 canvas.rectangle([(span.start, y.0), (span.end, y.1)], Ink::Phase, 0.07)?;
             }
         }
-        let faults = self.report.faults.iter().filter_map(|fault| self.fault(fault)).collect();
+        let faults = self.report.faults.iter().flat_map(|fault| self.stretches(fault)).collect();
         for span in united(faults, 0.0) {
             canvas.rectangle([(span.start, y.0), (span.end, y.1)], Ink::Fault, 0.07)?;
             canvas.strip((span.start, span.end), FAULTS, Ink::Fault, 0.9)?;
@@ -218,21 +216,6 @@ pub(super) fn fitting(text: &str, px: f64) -> Option<String> {
     (fits || letters >= 4).then(|| format::shortened(text, letters))
 }
 
-/// Each slice with its stretch: it ends where the next begins.
-fn spans(series: &[Slice]) -> Vec<(Span, &Slice)> {
-    let mut length = 1.0;
-    let mut spans = Vec::with_capacity(series.len());
-    for (index, slice) in series.iter().enumerate() {
-        if let Some(next) = series.get(index + 1).map(|next| next.start_s - slice.start_s)
-            && next > 0.0
-        {
-            length = next;
-        }
-        spans.push((Span { start: slice.start_s, end: slice.start_s + length }, slice));
-    }
-    spans
-}
-
 /// The run's end. Of a run that was ended before its time, the rest of the plan is not drawn.
 fn end(report: &Report, slices: &[(Span, &Slice)]) -> f64 {
     let planned = report.phases.iter().map(|phase| phase.end_s).filter(|_| report.aborted.is_none());
@@ -270,30 +253,9 @@ fn push<'a>(outages: &mut Vec<Outage<'a>>, (node, state): (&'a str, &'a str), st
     }
 }
 
-/// The same stretches without overlaps, and without gaps up to `gap`.
-fn united(mut spans: Vec<Span>, gap: f64) -> Vec<Span> {
-    spans.sort_by(|a, b| a.start.total_cmp(&b.start));
-    let mut united: Vec<Span> = Vec::new();
-    for span in spans {
-        match united.last_mut().filter(|last| span.start <= last.end + gap) {
-            Some(last) => last.end = last.end.max(span.end),
-            None => united.push(span),
-        }
-    }
-    united
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn stretches_that_overlap_are_one() {
-        let span = |start, end| Span { start, end };
-        let spans = vec![span(22.0, 40.0), span(0.0, 5.0), span(20.0, 30.0), span(5.0, 6.0)];
-        assert_eq!(united(spans.clone(), 0.0), [span(0.0, 6.0), span(20.0, 40.0)]);
-        assert_eq!(united(spans, 14.0), [span(0.0, 40.0)]);
-    }
 
     #[test]
     fn a_label_that_would_say_nothing_is_left_out() {

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 
 use super::canvas::{self, About, Anchor, Canvas, ChartError, Frame};
 use super::ink::{Ink, hex};
-use super::scale::{self, Axis};
 use crate::format;
+use crate::scale::{self, Axis};
 
 const WIDTH: u32 = 960;
 const HEIGHT: u32 = 260;

@@ -220,6 +220,7 @@ pub(super) fn faults(report: &Report) -> Markup {
     let content = html! {
         @if rows.is_empty() { p.empty { "The scenario has no fault." } }
         @else { (table("Faults of the scenario", &HEAD, &rows)) }
+        @if let Some(paused) = format::paused(&report.pauses) { p { (paused) "." } }
     };
     section("faults", "Faults", &content)
 }

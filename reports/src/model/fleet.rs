@@ -72,6 +72,15 @@ pub struct Fault {
     pub counters: Vec<Counter>,
 }
 
+/// A stretch in which the storm was paused by hand: no fault was on, and the load went on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Pause {
+    /// When every fault was withdrawn.
+    pub from_s: f64,
+    /// When the storm went on; the run's end where it did not.
+    pub to_s: f64,
+}
+
 /// A plugin's own counter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names say it")]

@@ -75,4 +75,7 @@ pub struct Slice {
     pub ttft: Percentiles,
     /// Attempts at work that each node took, in the order of `Report::nodes`.
     pub node_attempts: Vec<u64>,
+    /// The most requests in flight at once, by a look every few milliseconds; `null` where none was taken.
+    #[serde(default)]
+    pub in_flight: Option<u64>,
 }

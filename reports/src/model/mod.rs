@@ -71,6 +71,9 @@ pub struct Report {
     pub invariants: Vec<Invariant>,
     /// The faults of the scenario.
     pub faults: Vec<Fault>,
+    /// When the storm was paused by hand, in order; what concerns the storm is then not decided.
+    #[serde(default)]
+    pub pauses: Vec<Pause>,
     /// Digest of what the faults decided, hex: equal for two runs in which they decided the same, whenever
     /// and in whatever order.
     pub fault_log_digest: String,

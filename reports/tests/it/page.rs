@@ -65,7 +65,7 @@ fn headings_go_down_one_level_at_a_time_and_ids_are_unique() {
 fn every_drawing_says_what_it_shows() {
     let page = page(&sample::pass());
     let drawings: Vec<_> = between(&page, "<svg xmlns", "</svg>").collect();
-    assert_eq!(drawings.len(), 5 * 3 + 3 + 3);
+    assert_eq!(drawings.len(), 6 * 3 + 3 + 3);
     for drawing in drawings {
         assert!(drawing.contains("role=\"img\" aria-label=\""));
         let description = between(drawing, "<desc>", "</desc>").next().expect("a description");
@@ -85,7 +85,7 @@ fn charts_over_time_share_one_axis_and_name_what_happened() {
     for class in ["narrow", "medium", "wide"] {
         let start = format!("class=\"drawing {class}\">");
         let charts: Vec<_> = between(&page, &start, "</svg>").collect();
-        assert_eq!(charts.len(), 5);
+        assert_eq!(charts.len(), 6);
         let axis = labels(charts[0]);
         assert!(axis.len() >= 4, "{axis:?}");
         for chart in &charts {

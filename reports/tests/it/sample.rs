@@ -4,8 +4,8 @@
 use squall_report::{
     Advice, Alert, Answers, Around, AttemptEnds, Budget, Burn, Calibration, Check, CheckKind, Client,
     Clients, Clock, Cohort, Counter, Counts, Curve, Failover, Fault, Invariant, Lag, Latency, Method, Metric,
-    Node, NodeState, Peak, Percentiles, Period, PeriodLatency, Phase, Point, Report, SCHEMA, ScenarioInfo,
-    Severity, Skipped, Slice, Slo, Verdict, WhyWorst, WorstAttempt, WorstRequest,
+    Node, NodeState, Pause, Peak, Percentiles, Period, PeriodLatency, Phase, Point, Report, SCHEMA,
+    ScenarioInfo, Severity, Skipped, Slice, Slo, Verdict, WhyWorst, WorstAttempt, WorstRequest,
 };
 
 const DIED: u32 = 22;
@@ -37,6 +37,7 @@ pub(crate) fn pass() -> Report {
         failover: vec![failover()],
         invariants: invariants(),
         faults: faults(),
+        pauses: Vec::new(),
         fault_log_digest: "9f".repeat(32),
         answers: Answers { tokenizer: "o200k_base".into(), ..Answers::default() },
         skipped: Skipped::default(),
@@ -130,6 +131,7 @@ pub(crate) fn inconclusive() -> Report {
         "first token: 24 samples can't decide p95; 59 are needed".into(),
         "fault http-error trapped once on node b: out of fuel in `request`".into(),
     ];
+    report.pauses = vec![Pause { from_s: 24.2, to_s: 26.4 }];
     report.series.truncate(27);
     report.phases[1].counts =
         Counts { scheduled: 141, sent: 141, ok: 119, http_error: 4, aborted: 18, ..Counts::default() };
@@ -293,6 +295,7 @@ fn slice(second: u32) -> Slice {
         failed,
         ttft: if drain { Percentiles::default() } else { ttft },
         node_attempts,
+        in_flight: Some((31.0 * stress(second) + 6.0 * noise(second, 5)) as u64),
     }
 }
 

@@ -19,6 +19,7 @@ use squall::traffic::{self, TrafficError};
 
 use super::exit::Exit;
 use super::interrupt::Interrupt;
+use super::progress::How;
 use super::run::{self, Carry};
 use headers::{Typed, Values};
 
@@ -187,6 +188,9 @@ pub(crate) struct Args {
     /// Show no progress
     #[arg(long)]
     quiet: bool,
+    /// How progress is shown; on a terminal it is a dashboard, whose keys are on its last line
+    #[arg(long, value_name = "HOW", default_value = "auto", conflicts_with = "quiet")]
+    progress: How,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
@@ -199,7 +203,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     let dir = args.out.clone().unwrap_or_else(|| run::default_folder("load"));
     let command = command_line(std::env::args());
-    let carry = Carry { dir, command, json: args.json, quiet: args.quiet, control: None, ci: None };
+    let progress = if args.quiet { How::None } else { args.progress };
+    let carry = Carry { dir, command, json: args.json, progress, control: None, ci: None };
     run::carry_out(plan, carry, &Interrupt::listen()?)
 }
 

@@ -21,7 +21,7 @@ pub(super) fn control(args: &Args, dir: &Path, interrupt: &Interrupt) -> anyhow:
         seed: args.seed,
         load: args.load,
         arm: Some(Arm::Control),
-        quiet: args.quiet,
+        quiet: args.is_quiet(),
     };
     match control.carry_out(interrupt)? {
         // What its verdict means for the comparison, the comparison says.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use jiff::ZonedDateTime;
 use squall::calibration::{self, Calibration, Found};
-use squall::fault;
+use squall::fault::{self, Hold};
 use squall::run::{Options, RunError};
 use squall::scenario::{self, plan::Arm, plan::Plan};
 use squall_report::Report;
@@ -19,7 +19,7 @@ use super::exit::Exit;
 use super::github;
 use super::interrupt::Interrupt;
 use super::limits;
-use super::progress::Progress;
+use super::progress::{How, Progress};
 use super::shown::{json, printed, width};
 
 /// Where runs go without `--out`, under the working directory.
@@ -61,6 +61,9 @@ pub(crate) struct Args {
     /// Show no progress
     #[arg(long, short)]
     quiet: bool,
+    /// How progress is shown; on a terminal it is a dashboard, whose keys are on its last line
+    #[arg(long, value_name = "HOW", default_value = "auto", conflicts_with = "quiet")]
+    progress: How,
     /// Tell a CI server as well: annotations on the scenario's lines, a step summary, outputs
     #[arg(long, value_name = "SERVICE", conflicts_with = "json")]
     ci: Option<Ci>,
@@ -105,8 +108,20 @@ fn load_and_run(args: &Args) -> anyhow::Result<Exit> {
     };
     let command = command(args, &plan);
     let plan = if arms == [Arm::Control] { plan.control() } else { plan };
-    let carry = Carry { dir, command, json: args.json, quiet: args.quiet, control, ci: args.ci };
+    let carry = Carry { dir, command, json: args.json, progress: args.shown(), control, ci: args.ci };
     carry_out(plan, carry, &interrupt)
+}
+
+impl Args {
+    /// How progress is shown.
+    fn shown(&self) -> How {
+        if self.quiet { How::None } else { self.progress }
+    }
+
+    /// Nothing is shown. A run in a process of its own has no keys, and finds that out by itself.
+    fn is_quiet(&self) -> bool {
+        self.shown() == How::None
+    }
 }
 
 /// A part of the experiment, as it is typed.
@@ -143,8 +158,8 @@ pub(crate) struct Carry {
     pub(crate) command: String,
     /// `report.json` to stdout instead of tables.
     pub(crate) json: bool,
-    /// No progress.
-    pub(crate) quiet: bool,
+    /// How progress is shown.
+    pub(crate) progress: How,
     /// The folder of the run without faults to compare with, where there is one.
     pub(crate) control: Option<PathBuf>,
     /// The CI server that is told as well.
@@ -160,10 +175,11 @@ pub(crate) fn carry_out(plan: Plan, carry: Carry, interrupt: &Interrupt) -> anyh
         dir: carry.dir,
         calibration: calibration(),
         control: carry.control,
+        hold: Hold::default(),
     };
     limits::check(&plan)?;
-    let mut progress = Progress::new(carry.quiet);
-    progress.begin(&plan, &options.dir);
+    let at = (&plan, options.dir.as_path());
+    let mut progress = Progress::begin(carry.progress, at, options.hold.clone(), interrupt.presses())?;
     let scenario = plan.path.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime

@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args, times: u32) -> anyhow::Result<Exit> {
             seed: Some(seed.wrapping_add(time)),
             load: args.load,
             arm: args.arm.map(Arm::from),
-            quiet: args.quiet,
+            quiet: args.is_quiet(),
         };
         match run.carry_out(&interrupt)? {
             Ended::CarriedOut => {}

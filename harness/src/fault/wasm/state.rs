@@ -40,7 +40,9 @@ struct Standing {
     down: BTreeSet<NodeName>,
     paused: BTreeSet<NodeName>,
     refusing: BTreeSet<NodeName>,
-    /// The fault is over: a call that was under way, or tells it how an attempt ended, can do no more.
+    /// Of a storm that is paused, what stood as it was paused.
+    kept: Option<Box<Self>>,
+    /// The fault is over, or the storm is paused: a call that was under way, or tells it how an attempt ended, can do no more.
     withdrawn: bool,
 }
 
@@ -57,6 +59,66 @@ impl Deeds {
     /// Lines of log since the last look, for a plugin's author.
     pub(in crate::fault) fn take_log(&self) -> Vec<String> {
         std::mem::take(&mut *self.log.lock())
+    }
+
+    /// Brings back what the fault took away, and remembers it: the storm is paused.
+    pub(in crate::fault) fn hold(&self, control: &dyn NodeControl, others: &[&Self]) {
+        let kept = {
+            let mut standing = self.standing.lock();
+            standing.withdrawn = true;
+            let Standing { down, paused, refusing, .. } = &*standing;
+            Standing {
+                down: down.clone(),
+                paused: paused.clone(),
+                refusing: refusing.clone(),
+                ..Standing::default()
+            }
+        };
+        self.undo(control, others);
+        self.standing.lock().kept = Some(Box::new(kept));
+    }
+
+    /// The storm goes on: the fault may act again, and what stood as it was paused is to stand again, unless
+    /// its plugin undoes it before [`Deeds::take_again`].
+    pub(in crate::fault) fn go_on(&self) {
+        let mut standing = self.standing.lock();
+        if let Some(kept) = standing.kept.take() {
+            *standing = *kept;
+        }
+        standing.withdrawn = false;
+    }
+
+    /// Takes down, pauses and refuses again what stands so by this fault, each after a word to `tell`. False
+    /// while a node is not up yet, so that it can't be taken: then to be called again.
+    pub(in crate::fault) fn take_again(
+        &self,
+        control: &dyn NodeControl,
+        tell: impl Fn(&NodeName, &'static str),
+    ) -> bool {
+        type Take = fn(&dyn NodeControl, &NodeName) -> Result<(), String>;
+        let standing = self.standing.lock();
+        let states: BTreeMap<NodeName, NodeState> =
+            control.list().into_iter().map(|node| (node.name, node.state)).collect();
+        let kinds: [(&BTreeSet<NodeName>, NodeState, &'static str, Take); 3] = [
+            (&standing.down, NodeState::Down, "kill", |control, node| control.kill(node)),
+            (&standing.paused, NodeState::Paused, "pause", |control, node| control.pause(node)),
+            (&standing.refusing, NodeState::Refusing, "refuse", |control, node| control.refuse(node)),
+        ];
+        let mut all = true;
+        for (nodes, wanted, verdict, take) in kinds {
+            for node in nodes.iter().filter(|node| states.get(*node) != Some(&wanted)) {
+                if states.get(node) != Some(&NodeState::Up) {
+                    all = false;
+                    continue;
+                }
+                tell(node, verdict);
+                match take(control, node) {
+                    Ok(()) => drop(self.actions.fetch_add(1, Ordering::Relaxed)),
+                    Err(why) => tracing::warn!(%node, "{verdict} could not be done again: {why}"),
+                }
+            }
+        }
+        all
     }
 
     /// Brings back what the fault took away, for good: nodes that are still down, paused or refusing by it, and

@@ -2,26 +2,23 @@
 
 use squall_report::{Fault, Invariant};
 
-use super::{Cases, EXAMPLES, not_checked};
+use super::{Cases, EXAMPLES, Sources, not_checked};
 use crate::scenario::plan::OnTrap;
-use crate::verify::failover::Episode;
 use crate::verify::text;
-use crate::verify::view::View;
 
 const NAME: &str = "the fault happened";
 
-/// Every fault of the scenario did something, none trapped unless the scenario lets that pass, and where
-/// the scenario bounds failover, a node died.
-pub(super) fn happened(
-    view: &View<'_>,
-    episodes: &[Episode],
-    faults: &[Fault],
-    aborted: Option<&str>,
-) -> Invariant {
+/// Nobody paused the storm, every fault of the scenario did something, none trapped unless the scenario lets
+/// that pass, and where the scenario bounds failover, a node died.
+pub(super) fn happened(sources: &Sources<'_, '_>) -> Invariant {
+    let &Sources { view, episodes, faults, aborted, paused, .. } = sources;
     if view.plan.faults.is_empty() && view.plan.failover.is_none() {
         return not_checked(NAME, "the scenario has no fault");
     }
     let mut cases = Cases::default();
+    if let Some(paused) = paused {
+        cases.add(|| paused.why.clone());
+    }
     let mut skipped = Vec::new();
     for (index, plan) in view.plan.faults.iter().enumerate() {
         let place = view.plan.phases.get(plan.phase).map_or("?", |phase| phase.name.as_str());

@@ -17,6 +17,7 @@ mod waits;
 use squall_report::{Fault, Invariant, Verdict};
 
 use super::failover::Episode;
+use super::pauses::Paused;
 use super::view::View;
 use crate::record::Recorded;
 
@@ -32,11 +33,12 @@ pub(super) struct Sources<'v, 'a> {
     pub(super) episodes: &'v [Episode],
     pub(super) faults: &'v [Fault],
     pub(super) aborted: Option<&'v str>,
+    pub(super) paused: Option<&'v Paused>,
 }
 
 /// Judges them all.
 pub(super) fn judge(sources: &Sources<'_, '_>) -> Vec<Invariant> {
-    let &Sources { view, recorded, episodes, faults, aborted } = sources;
+    let &Sources { view, recorded, episodes, .. } = sources;
     vec![
         arrivals::end_once(view, recorded),
         attempts::belong(view),
@@ -51,7 +53,7 @@ pub(super) fn judge(sources: &Sources<'_, '_>) -> Vec<Invariant> {
         models::as_promised(view),
         sessions::stay(view),
         connections::used_again(view),
-        faults::happened(view, episodes, faults, aborted),
+        faults::happened(sources),
     ]
 }
 

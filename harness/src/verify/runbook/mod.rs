@@ -16,6 +16,7 @@ use std::collections::HashSet;
 use squall_report::{Advice, CheckKind, Client, Fault, Invariant, Verdict};
 
 use super::failover::Episode;
+use super::pauses::Paused;
 use super::slo::Judged;
 use super::view::View;
 
@@ -30,6 +31,7 @@ pub(super) struct Scene<'s, 'a> {
     /// Why nothing is proven, when no request succeeded.
     pub(super) nothing_worked: Option<&'s str>,
     pub(super) aborted: Option<&'s str>,
+    pub(super) paused: Option<&'s Paused>,
     pub(super) slos: &'s [Judged],
     pub(super) episodes: &'s [Episode],
     pub(super) invariants: &'s [Invariant],
@@ -86,6 +88,10 @@ pub(super) fn advise(scene: &Scene<'_, '_>) -> Vec<Advice> {
         all.extend(failover::advise(scene, verdict));
         all.extend(slos::advise(scene, verdict));
         all.extend(invariants::advise(scene, verdict));
+    }
+    if let Some(paused) = scene.paused {
+        // What each would need is to be seen in a run that nobody pauses.
+        all.retain(|advice| advice.kind == CheckKind::Run || !paused.explains(&advice.seen));
     }
     // A node that dies again and again would say the same again and again.
     let mut said = HashSet::new();

@@ -18,6 +18,9 @@ pub(super) fn advise(scene: &Scene<'_, '_>) -> Vec<Advice> {
     if let Some(why) = scene.aborted.filter(|why| !all.iter().any(|advice| advice.seen == **why)) {
         all.push(on("the run ended before its time", why.into(), aborted(scene)));
     }
+    if let Some(paused) = scene.paused {
+        all.push(on("the storm was paused", paused.why.clone(), halted()));
+    }
     let calibration =
         scene.client.calibration.as_ref().map(|known| known.exceeded.as_slice()).unwrap_or_default();
     if scene.client.saturated || !calibration.is_empty() {
@@ -49,6 +52,13 @@ fn aborted(scene: &Scene<'_, '_>) -> Told {
             "Of {planned:.0} s that were planned only a part was run: what came later is not known."
         ))
         .change("Let the run end by itself.")
+}
+
+fn halted() -> Told {
+    Told::default()
+        .means("Faults were withdrawn while they were to be on, by the key that pauses the storm: the service was not shown what the scenario has for it.")
+        .look("The timeline: what came before the pause is as the scenario has it.")
+        .change("Let the storm blow to its end, or take the fault that went too far out of the scenario.")
 }
 
 fn saturated(scene: &Scene<'_, '_>) -> Told {

@@ -7,6 +7,7 @@
 mod failover;
 mod invariants;
 mod objectives;
+mod pauses;
 mod promises;
 mod properties;
 mod rates;

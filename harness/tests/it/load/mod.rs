@@ -80,7 +80,7 @@ impl Load {
                     assert_eq!(rows as u32, row.requests_asked, "{row:?}");
                     sessions.push(*row);
                 }
-                Record::Stall(_) => {}
+                Record::Beat { .. } => {}
                 other => panic!("{other:?}"),
             }
         }

@@ -2,6 +2,7 @@
 
 mod connections;
 mod nodes;
+mod pauses;
 mod rates;
 mod revert;
 mod whole;

@@ -5,6 +5,8 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use squall::clock::{Clock, Nanos};
+use squall::fault::Hold;
+use squall::record::Recorder;
 use tokio_util::sync::CancellationToken;
 
 use super::fault;
@@ -17,7 +19,7 @@ fn play(faults: &str, count: usize) -> Result<Vec<String>> {
     let (parts, fleet) = (Parts::new(), PretendedFleet::new());
     let loaded = load(&plan, &parts, &fleet)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let withdrawn = CancellationToken::new();
+    let (withdrawn, hold) = (CancellationToken::new(), Hold::default());
     runtime.block_on(async {
         let watch = async {
             for _ in 0..2_000 {
@@ -28,7 +30,7 @@ fn play(faults: &str, count: usize) -> Result<Vec<String>> {
             }
             withdrawn.cancel();
         };
-        tokio::join!(loaded.play(&plan, parts.clock, withdrawn.clone()), watch);
+        tokio::join!(loaded.play(&plan, parts.clock, withdrawn.clone(), &hold, &parts.recorder), watch);
     });
     let done = fleet.done.lock().clone();
     Ok(done)
@@ -127,10 +129,14 @@ fn nothing_is_done_to_a_node_once_the_fault_is_withdrawn() -> Result {
         std::thread::yield_now();
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let withdrawn = CancellationToken::new();
+    let (withdrawn, hold) = (CancellationToken::new(), Hold::default());
     runtime.block_on(async {
         let end = async { withdrawn.cancel() };
-        tokio::join!(storm.loaded.play(&storm.plan, Clock::start(), withdrawn.clone()), end);
+        let (recorder, _) = Recorder::channel();
+        tokio::join!(
+            storm.loaded.play(&storm.plan, Clock::start(), withdrawn.clone(), &hold, &recorder),
+            end
+        );
     });
     // Its attempt ends only now, and it is told so.
     drop(client);

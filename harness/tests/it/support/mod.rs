@@ -131,6 +131,11 @@ impl Parts {
         Self { clock: Clock::start(), recorder, correlator: Arc::new(Correlator::new()), records }
     }
 
+    /// What has been recorded.
+    pub(crate) fn recorded(&self) -> Vec<Record> {
+        self.records.try_iter().collect()
+    }
+
     /// A proxy called `a` before the node at `upstream`.
     pub(crate) fn rig(self, upstream: SocketAddr, engine: Arc<Engine>) -> Result<Rig> {
         // The proxy has a thread of its own; this is only for its end.

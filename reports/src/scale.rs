@@ -18,7 +18,7 @@ const TIME_STEPS: [f64; 16] = [
 
 /// A range with its ticks, in the units that are drawn.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Axis {
+pub struct Axis {
     /// Where it begins.
     pub from: f64,
     /// Where it ends; always larger.
@@ -29,22 +29,22 @@ pub(crate) struct Axis {
 
 impl Axis {
     /// An axis without labels.
-    pub(crate) fn bare(from: f64, to: f64) -> Self {
+    pub fn bare(from: f64, to: f64) -> Self {
         Self { from, to, ticks: Vec::new() }
     }
 
     /// The nearest value that lies on it.
-    pub(crate) fn clamp(&self, value: f64) -> f64 {
+    pub fn clamp(&self, value: f64) -> f64 {
         value.clamp(self.from, self.to)
     }
 
     /// Where it has ticks.
-    pub(crate) fn positions(&self) -> Vec<f64> {
+    pub fn positions(&self) -> Vec<f64> {
         self.ticks.iter().map(|(at, _)| *at).collect()
     }
 
     /// What it says at a tick.
-    pub(crate) fn label(&self, at: f64) -> String {
+    pub fn label(&self, at: f64) -> String {
         self.ticks
             .iter()
             .find(|(tick, _)| tick.total_cmp(&at).is_eq())
@@ -54,7 +54,7 @@ impl Axis {
 }
 
 /// Run time from 0 to `end_s`, with at most `most` ticks.
-pub(crate) fn time(end_s: f64, most: usize) -> Axis {
+pub fn time(end_s: f64, most: usize) -> Axis {
     let end = if end_s > SMALLEST { end_s.min(LARGEST) } else { 1.0 };
     let fits = |step: &f64| end / step < most.max(1) as f64;
     let step = TIME_STEPS.into_iter().find(fits).unwrap_or_else(|| step(end, most));
@@ -67,7 +67,7 @@ fn time_label(s: f64, end: f64) -> String {
 }
 
 /// From 0 to a round number that is at least `largest`.
-pub(crate) fn amounts(largest: f64, most: usize, label: impl Fn(f64) -> String) -> Axis {
+pub fn amounts(largest: f64, most: usize, label: impl Fn(f64) -> String) -> Axis {
     let largest = if largest > SMALLEST { largest.min(LARGEST) } else { 1.0 };
     let step = step(largest, most);
     let to = (largest / step).ceil() * step;
@@ -75,7 +75,7 @@ pub(crate) fn amounts(largest: f64, most: usize, label: impl Fn(f64) -> String) 
 }
 
 /// Shares, from a round share below `least` to 1.
-pub(crate) fn shares(least: f64) -> Axis {
+pub fn shares(least: f64) -> Axis {
     let from = match least.clamp(0.0, 1.0) {
         least if least >= 0.9 => 0.9,
         least if least >= 0.5 => 0.5,
@@ -87,7 +87,7 @@ pub(crate) fn shares(least: f64) -> Axis {
 
 /// How latencies are laid out.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Latencies {
+pub struct Latencies {
     /// The axis, in the units of [`Latencies::place`].
     pub axis: Axis,
     /// Each step of the axis is a factor.
@@ -96,7 +96,7 @@ pub(crate) struct Latencies {
 
 impl Latencies {
     /// Fits `millis`.
-    pub(crate) fn fit(millis: impl Iterator<Item = f64> + Clone, most: usize) -> Self {
+    pub fn fit(millis: impl Iterator<Item = f64> + Clone, most: usize) -> Self {
         let least = millis.clone().fold(f64::INFINITY, f64::min);
         let largest = millis.fold(0.0, f64::max).min(LARGEST);
         if least.is_finite() && largest > least.max(LOG_LEAST) * LOG_FROM {
@@ -106,7 +106,7 @@ impl Latencies {
     }
 
     /// Where a latency lies on the axis.
-    pub(crate) fn place(&self, ms: f64) -> f64 {
+    pub fn place(&self, ms: f64) -> f64 {
         self.axis.clamp(if self.log { ms.max(LOG_LEAST).log10() } else { ms })
     }
 }
