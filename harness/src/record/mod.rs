@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use squall_report::course::Span;
 use squall_report::{Counts, Curve, Lag, Latency, Node, Pause, Slice};
 
 use crate::clock::Nanos;
@@ -198,8 +199,12 @@ pub struct GapSlice {
 pub struct Live {
     /// Requests that ended a second, over the last second or so.
     pub rate: f64,
+    /// The last second, or a little more: what was recorded in it, with its stretch.
+    pub last: Option<(Span, Slice)>,
     /// The run so far in slices, as the report will have them; made once a second.
     pub series: Arc<[Slice]>,
+    /// When they were made.
+    pub made: Nanos,
     /// The nodes and what became of them, in the plan's order; made once a second.
     pub nodes: Arc<[Node]>,
     /// The stretches in which the storm was paused by hand.

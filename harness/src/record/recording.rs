@@ -10,6 +10,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use hdrhistogram::serialization::V2DeflateSerializer;
 use parking_lot::Mutex;
+use squall_report::course::Span;
 
 use super::guards::{Breach, Guards};
 use super::interval::{self, Interval, Series};
@@ -185,7 +186,7 @@ impl State {
             let length = self.interval.length(now);
             if length >= INTERVAL {
                 let client = self.interval.write(&mut log, now).map_err(unwritable)?;
-                refresh.second(&mut self.tables, length, client);
+                refresh.second(&mut self.tables, (now, length), client);
                 self.ledgers.flush()?;
             }
         }
@@ -256,11 +257,15 @@ struct Refresh {
 
 impl Refresh {
     /// A second is over, or a little more.
-    fn second(&mut self, tables: &mut Tables, length: Duration, client: ClientLive) {
+    fn second(&mut self, tables: &mut Tables, (now, length): (Nanos, Duration), client: ClientLive) {
         let ended = tables.ended();
         self.slow.rate = (ended - self.ended_before) as f64 / length.as_secs_f64();
         self.ended_before = ended;
+        let end = now.as_secs_f64();
+        let span = Span { start: end - length.as_secs_f64(), end };
+        self.slow.last = Some((span, tables.lately(span.start)));
         self.slow.series = tables.series().into();
+        self.slow.made = now;
         self.slow.nodes = tables.nodes().into();
         self.slow.client = client;
     }

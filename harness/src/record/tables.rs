@@ -49,6 +49,8 @@ pub(super) struct Tables {
     live: Vec<Latencies>,
     slice_length: Duration,
     slices: Vec<SliceTable>,
+    /// What was recorded since it was last looked at, whenever it happened.
+    lately: SliceTable,
     /// The slices in figures, as they were when these were made last.
     series: Vec<Slice>,
     objectives: Vec<GapObjective>,
@@ -83,6 +85,15 @@ impl SliceTable {
     fn new(nodes: usize) -> Self {
         let node_attempts = vec![0; nodes];
         Self { scheduled: 0, ok: 0, failed: 0, ttft: None, node_attempts, in_flight: None, changed: true }
+    }
+
+    fn ended(&mut self, ok: bool, failed: bool) {
+        self.ok += u64::from(ok);
+        self.failed += u64::from(failed);
+    }
+
+    fn first_token(&mut self, after: Duration) {
+        self.ttft.get_or_insert_with(|| Box::new(Latencies::coarse())).record(after);
     }
 
     fn figures(&self, start_s: f64) -> Slice {
@@ -148,6 +159,7 @@ impl Tables {
             live: vec![Latencies::coarse(); phases],
             slice_length,
             slices: Vec::new(),
+            lately: SliceTable::new(plan.nodes.len()),
             series: Vec::new(),
             objectives: objectives.collect(),
             nodes: nodes.collect(),
@@ -188,6 +200,7 @@ impl Tables {
     pub(super) fn arrival(&mut self, at: Nanos) {
         let phase = self.phase_at(at);
         self.scheduled[phase] += 1;
+        self.lately.scheduled += 1;
         self.slice(at).scheduled += 1;
     }
 
@@ -204,10 +217,10 @@ impl Tables {
         counts.sent += u64::from(row.sent_ns.is_some());
         self.ended += 1;
         let ok = row.outcome == Outcome::Ok;
-        let slice = self.slice(row.end_ns);
-        slice.ok += u64::from(ok);
         // A request that the run's end cut off is neither.
-        slice.failed += u64::from(!ok && row.outcome != Outcome::Aborted);
+        let failed = !ok && row.outcome != Outcome::Aborted;
+        self.lately.ended(ok, failed);
+        self.slice(row.end_ns).ended(ok, failed);
         if !ok && row.outcome != Outcome::Aborted {
             *self.failed.entry((phase, row.cohort)).or_default() += 1;
         }
@@ -217,8 +230,8 @@ impl Tables {
         }
         if ok && let Some(first) = row.first_content_ns {
             self.live[phase].record(first - row.intended_ns);
-            let ttft = &mut self.slice(first).ttft;
-            ttft.get_or_insert_with(|| Box::new(Latencies::coarse())).record(first - row.intended_ns);
+            self.lately.first_token(first - row.intended_ns);
+            self.slice(first).first_token(first - row.intended_ns);
         }
         if !gaps.is_empty() {
             let cell = self.cell(phase, row.cohort, Metric::Itl, Clock::Stream);
@@ -244,6 +257,7 @@ impl Tables {
         if let Some(node) = self.plan_nodes.get(&row.node).copied() {
             self.nodes[node].attempts += 1;
             *of(&mut self.nodes[node].ends, row.end) += 1;
+            self.lately.node_attempts[node] += 1;
             self.slice(row.start_ns).node_attempts[node] += 1;
         }
     }
@@ -261,8 +275,15 @@ impl Tables {
 
     /// A look at the requests in flight.
     pub(super) fn beat(&mut self, at: Nanos, in_flight: u64) {
+        self.lately.in_flight = self.lately.in_flight.max(Some(in_flight));
         let most = &mut self.slice(at).in_flight;
         *most = (*most).max(Some(in_flight));
+    }
+
+    /// What was recorded since the last call, which came at `start_s`.
+    pub(super) fn lately(&mut self, start_s: f64) -> Slice {
+        let nodes = self.nodes.len();
+        std::mem::replace(&mut self.lately, SliceTable::new(nodes)).figures(start_s)
     }
 
     pub(super) fn pause(&mut self, event: PauseEvent) {

@@ -358,5 +358,8 @@ fn what_is_watched_is_what_the_report_will_say() {
     let watched = tables.series();
     assert_ne!(watched[0], before[0]);
     assert_eq!(watched[0].scheduled, 2);
+    // Once: what was looked at is not looked at again.
+    let lately = [tables.lately(9.0), tables.lately(10.0)];
+    assert_eq!(lately.map(|last| (last.start_s as u64, last.scheduled, last.ok)), [(9, 3, 3), (10, 0, 0)]);
     assert_eq!(watched, tables.finish(&plan).series);
 }

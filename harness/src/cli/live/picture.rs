@@ -13,6 +13,9 @@ use squall_report::{AttemptEnds, Fault, Node, Pause, Slice};
 /// A run of so many requests has an axis that is at least so long, and doubles.
 const OPEN_AXIS_S: f64 = 15.0;
 
+/// A slice that goes on is shown from so long on.
+const LEAST_S: f64 = 2.0;
+
 /// A picture of a run at a moment.
 #[derive(Clone, Debug)]
 pub(super) struct Picture {
@@ -28,7 +31,11 @@ pub(super) struct Picture {
     pub(super) in_flight: u64,
     /// Requests that ended a second.
     pub(super) rate: f64,
+    /// The last second, with its stretch.
+    pub(super) last: Option<(Span, Slice)>,
     pub(super) series: Arc<[Slice]>,
+    /// When the series was made, at the latest.
+    pub(super) made_s: f64,
     pub(super) nodes: Arc<[Node]>,
     /// The nodes' states now, in the same order.
     pub(super) states: Vec<NodeState>,
@@ -65,7 +72,9 @@ impl Picture {
             phase: Some(0),
             in_flight: 0,
             rate: 0.0,
+            last: None,
             series: Arc::default(),
+            made_s: 0.0,
             nodes: plan.nodes.iter().map(to_come).collect(),
             states: vec![NodeState::Starting; plan.nodes.len()],
             faults: plan.faults.iter().map(|fault| planned(plan, fault)).collect(),
@@ -82,7 +91,9 @@ impl Picture {
         self.phase = *phase;
         self.in_flight = *in_flight;
         self.rate = recorded.rate;
+        self.last.clone_from(&recorded.last);
         self.series = Arc::clone(&recorded.series);
+        self.made_s = recorded.made.as_secs_f64();
         if !recorded.nodes.is_empty() {
             // Made once a second: in the first they are the plan's.
             self.nodes = Arc::clone(&recorded.nodes);
@@ -111,10 +122,17 @@ impl Picture {
         end
     }
 
-    /// The slices that are over, each with its stretch: what goes on is not drawn as if it were all.
+    /// The slices, each with its stretch. One that goes on ends where it was looked at, so that a rate is one;
+    /// before it has lasted a while it is not shown.
     pub(super) fn slices(&self) -> Vec<(Span, &Slice)> {
-        let now = self.now_s.unwrap_or_default();
-        course::spans(&self.series).into_iter().filter(|(span, _)| span.end <= now).collect()
+        let made = self.made_s;
+        let slices = course::spans(&self.series).into_iter();
+        slices
+            .filter_map(|(span, slice)| {
+                let seen = Span { start: span.start, end: span.end.min(made) };
+                (span.end <= made || seen.end - seen.start >= LEAST_S).then_some((seen, slice))
+            })
+            .collect()
     }
 
     /// Requests that have ended.

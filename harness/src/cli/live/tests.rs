@@ -109,7 +109,9 @@ fn picture(now: u32) -> Picture {
         phase: Some((now / 20) as usize),
         in_flight: 47,
         rate: 43.1,
+        last: Some((Span { start: at - 1.0, end: at }, slice(now - 1))),
         series: (0..=now).map(slice).collect(),
+        made_s: at,
         nodes: Arc::new([
             node("a", "z1", &known),
             node("b", "z1", &[(0.0, "up")]),
@@ -188,7 +190,7 @@ fn a_run_that_has_not_begun_and_one_that_is_being_ended_say_so() {
     let mut view = View { ending: Some("interrupted by the key q".into()), ..View::default() };
     assert_snapshot!("ending-80x24", shown(&picture, &mut view, (80, 24)).backend());
     picture.now_s = None;
-    picture.series = Arc::default();
+    (picture.series, picture.last) = (Arc::default(), None);
     picture.nodes = ["a", "b", "c"].map(|name| node(name, "", &[])).into();
     picture.states = vec![NodeState::Starting; 3];
     picture.faults.iter_mut().for_each(|fault| fault.on = false);
@@ -205,6 +207,18 @@ fn a_run_of_so_many_requests_has_an_axis_that_grows() {
     assert_snapshot!("requests-80x24", shown(&picture, &mut View::default(), (80, 24)).backend());
     let end = |now: f64| Picture { now_s: Some(now), ..picture.clone() }.end_s() as u32;
     assert_eq!([1.0, 16.0, 59.0].map(end), [15, 30, 60]);
+}
+
+#[test]
+fn a_slice_that_goes_on_ends_where_it_was_looked_at() {
+    let mut picture = picture(27);
+    picture.series = [0.0, 20.0].map(|start_s| Slice { start_s, ..slice(7) }).into();
+    let spans = |picture: &Picture| -> Vec<(u32, u32)> {
+        picture.slices().iter().map(|(span, _)| (span.start as u32, span.end as u32)).collect()
+    };
+    assert_eq!(spans(&picture), [(0, 20), (20, 27)]);
+    picture.made_s = 21.0;
+    assert_eq!(spans(&picture), [(0, 20)], "too short to say anything");
 }
 
 #[test]

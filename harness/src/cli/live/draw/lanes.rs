@@ -22,6 +22,8 @@ pub(super) struct Lane<'a> {
     pub(super) area: Rect,
     pub(super) axis: &'a Axis,
     pub(super) slices: &'a [(Span, &'a Slice)],
+    /// The last second.
+    pub(super) last: Option<&'a (Span, Slice)>,
     pub(super) inks: Inks,
 }
 
@@ -43,11 +45,6 @@ impl Lane<'_> {
         if row >= least_row {
             self.line(buffer, row, "", &format!("‾{top}"), Inks::dim());
         }
-    }
-
-    /// Of the last slice that is over.
-    pub(super) fn latest(&self) -> Option<(Span, &Slice)> {
-        self.slices.last().copied()
     }
 
     /// A bar a column. What is none is a dot: it was looked at.
@@ -92,7 +89,7 @@ pub(super) fn load(buffer: &mut Buffer, lane: &Lane<'_>, rate: f64) {
     let most = lane.most(|span, slice| course::succeeded(span, slice).max(course::due(span, slice)));
     let top = scale::amounts(most, TICKS, format::ms).to;
     lane.line(buffer, 0, "load", &format::a_second(rate), Inks::strong());
-    let due = lane.latest().map(|(span, slice)| course::due(span, slice));
+    let due = lane.last.map(|(span, slice)| course::due(*span, slice));
     if lane.area.height > 2 {
         lane.line(buffer, 1, "  due", &format::maybe(due, format::a_second), Style::new());
     }
@@ -104,12 +101,11 @@ pub(super) fn load(buffer: &mut Buffer, lane: &Lane<'_>, rate: f64) {
 /// Requests that failed a second.
 pub(super) fn failed(buffer: &mut Buffer, lane: &Lane<'_>) {
     let top = scale::amounts(lane.most(course::failed), TICKS, format::ms).to;
-    let latest = lane.latest();
-    let rate = latest.map(|(span, slice)| course::failed(span, slice));
+    let rate = lane.last.map(|(span, slice)| course::failed(*span, slice));
     let style = if rate.is_some_and(|rate| rate > 0.0) { lane.inks.bad() } else { Style::new() };
     let rate = format::maybe(rate, format::a_second);
     lane.line(buffer, 0, "failed", &rate, style.patch(Inks::strong()));
-    let share = latest.and_then(|(_, slice)| course::success(slice));
+    let share = lane.last.and_then(|(_, slice)| course::success(slice));
     if lane.area.height > 2 {
         lane.line(buffer, 1, "  ok", &format::maybe(share, format::share), Style::new());
     }

@@ -79,7 +79,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, picture: &Picture, inks: Ink
     let mut lane = |rows: u16| {
         let area = place.take(rows, true);
         (area.y..area.bottom()).for_each(|row| axis.mark(buffer, row));
-        Lane { area, axis: &axis, slices: &slices, inks }
+        Lane { area, axis: &axis, slices: &slices, last: picture.last.as_ref(), inks }
     };
     let (load, failed) = (lane(rows.load), lane(rows.failed));
     let (ttft, in_flight) = (lane(rows.ttft), lane(rows.in_flight));

@@ -58,7 +58,7 @@ fn bar(buffer: &mut Buffer, lane: &Lane<'_>, x: u16, [p50, p95, p99]: [f64; 3]) 
 }
 
 fn gutter(buffer: &mut Buffer, lane: &Lane<'_>, scale: &Latencies) {
-    let latest = lane.latest().map(|(_, slice)| slice.ttft).unwrap_or_default();
+    let latest = lane.last.map(|(_, slice)| slice.ttft).unwrap_or_default();
     let rows = lane.area.height;
     // In two rows there is room for one figure and the height.
     let shown: &[(&str, &str, Percentile)] = if rows > 3 { &PERCENTILES } else { &PERCENTILES[1..] };
