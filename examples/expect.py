@@ -41,9 +41,12 @@ class Run:
 
 
 def hold(example, expectations):
-    """Runs them with the program that is the command's only argument; the exit code is 1 where one differs."""
-    if len(sys.argv) != 2:
-        sys.exit(f"usage: {sys.argv[0]} path/to/squall")
+    """Runs them with the program that is the command's first argument; others name scenarios, and only these are run.
+    The exit code is 1 where one differs."""
+    wanted = set(sys.argv[2:]) or {expected.scenario for expected in expectations}
+    if len(sys.argv) < 2 or not wanted <= {expected.scenario for expected in expectations}:
+        sys.exit(f"usage: {sys.argv[0]} path/to/squall [{'|'.join(expected.scenario for expected in expectations)}]…")
+    expectations = [expected for expected in expectations if expected.scenario in wanted]
     squall = str(Path(sys.argv[1]).resolve())
     example = Path(example).resolve()
     subprocess.run([example / "setup"], check=True, stdout=sys.stderr)
@@ -64,6 +67,25 @@ def hold(example, expectations):
             print("".join(f"  - {reason}\n" for reason in run.report["reasons"]), end="", flush=True)
     print(f"{len(expectations) - differ} passed, {differ} failed")
     sys.exit(differ > 0)
+
+
+def summary(run):
+    """What came of the requests, of what made it fail, and how long clients waited for a first token, by phase."""
+    report = run.report
+    counts = {name: n for name, n in report["counts"].items() if n and name not in ("scheduled", "sent")}
+    said = [", ".join(f"{n} {name.replace('_', ' ')}" for name, n in counts.items())]
+    broken = [invariant for invariant in report["invariants"] if invariant["verdict"] == "fail"]
+    said += [f"{invariant['violations']} times: {invariant['name']}" for invariant in broken]
+    clients = report["clients"]
+    said.append(f"{clients['attempts'] / max(clients['requests'], 1):.2f} attempts a request")
+    for death in report["failover"]:
+        said.append(f"{death['lost']} of {death['requests']} lost around the death of {death['node']}")
+    first_tokens = [
+        f"{row['phase']} {row['p50_ms'] / 1e3:.2f}/{row['p95_ms'] / 1e3:.2f}"
+        for row in report["latency"]
+        if (row["metric"], row["cohort"], row["clock"]) == ("ttft", "all", "intended") and row["count"]
+    ]
+    return "; ".join([*said, f"p50/p95 of ttft, s: {', '.join(first_tokens)}"])
 
 
 def once(squall, example, scenario):

@@ -1,12 +1,14 @@
 //! The answer that a simulated node gives, and that the load generator expects.
 //!
 //! It is a sequence of words fixed by the last user message and its index, the same on every node.
-//! So a truncated, duplicated or spliced answer is decidable whichever node gave it.
+//! So a truncated, duplicated or spliced answer is decidable whichever node gave it. Of a message that carries
+//! a request's tag only that counts: gateways put a system's words before it, or trim what is too long.
 
 use std::fmt;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
+use crate::correlation::last_tag;
 use crate::words::WORDS;
 
 /// Numbers of an embedding.
@@ -25,7 +27,8 @@ pub struct Answer {
 impl Answer {
     /// The answer to `last_user_message`.
     pub fn to(last_user_message: &str) -> Self {
-        Self { key: xxh3_64(last_user_message.as_bytes()) }
+        let message = last_user_message.as_bytes();
+        Self { key: xxh3_64(last_tag(message).unwrap_or(message)) }
     }
 
     /// Token `index`, a word without the space that goes before it.
@@ -88,6 +91,21 @@ impl PartialEq<str> for Piece {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::correlation::tag;
+    use crate::name::RequestId;
+
+    #[test]
+    fn a_message_that_a_gateway_wrote_more_into_has_the_same_answer() {
+        let (first, second) = (RequestId(1), RequestId(2));
+        let asked = |before: &str, id| Answer::to(&format!("{before}who are you? {}", tag(7, id)));
+        assert_eq!(asked("", first), asked("You are brief.\n", first));
+        assert_ne!(asked("", first), asked("", second));
+        assert_ne!(
+            Answer::to("hello"),
+            Answer::to("You are brief.\nhello"),
+            "without a tag all of it counts"
+        );
+    }
 
     #[test]
     fn the_pieces_make_the_text_and_each_equals_its_own_text() {

@@ -1,20 +1,22 @@
 //! Which request an attempt serves, and what its attempts did: the join of the two ledgers, live.
 //!
-//! The load generator opens a request and closes it; the proxies report the attempts between. A
-//! gateway may drop headers, so a request carries its identity twice: in [`REQUEST_HEADER`] and as
-//! a tag at the end of its last user message.
+//! The load generator opens a request and closes it; the proxies report the attempts between.
 //!
 //! Invariant: a proxy reports before it writes. Whatever a client has seen, the join knows already.
 
-use std::collections::{HashMap, VecDeque};
+mod identity;
 
-use memchr::memmem;
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use parking_lot::Mutex;
 
 use crate::name::{NodeName, RequestId};
 
-/// The header in which the load generator sends the request's identity.
-pub const REQUEST_HEADER: &str = "x-squall-request";
+pub use identity::{
+    KnownBy, REQUEST_HEADER, TRACE_HEADER, find_tag, find_trace, identify, last_tag, tag, traceparent,
+};
+
 /// The header that marks a hedge: the second send of a request whose first is still waited for.
 pub const HEDGE_HEADER: &str = "x-squall-hedge";
 /// The header in which a gateway may say how many attempts it made for this answer.
@@ -23,22 +25,6 @@ pub const ATTEMPTS_HEADER: &str = "x-squall-attempts";
 /// Finished requests that are remembered, so that an attempt made after the end is known as such.
 const REMEMBERED: usize = 65_536;
 const SHARDS: usize = 16;
-const TAG_OPEN: &str = "(ref sq-";
-
-/// The tag that makes the last user message of request `id` unique in this run (`run` is the seed).
-pub fn tag(run: u64, id: RequestId) -> String {
-    format!("{TAG_OPEN}{run:x}-{:x})", id.0)
-}
-
-/// Finds the tag of a request of this run in a request body, the last one where there are several.
-pub fn find_tag(run: u64, body: &[u8]) -> Option<RequestId> {
-    let at = memmem::rfind(body, TAG_OPEN.as_bytes())?;
-    let rest = &body[at + TAG_OPEN.len()..];
-    let end = memchr::memchr(b')', rest)?;
-    let (seed, id) = std::str::from_utf8(&rest[..end]).ok()?.split_once('-')?;
-    (u64::from_str_radix(seed, 16).ok()? == run).then_some(())?;
-    u64::from_str_radix(id, 16).ok().map(RequestId)
-}
 
 /// What the proxies saw of one request until it ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +37,9 @@ pub struct Joined {
     pub touched: bool,
     /// A node sent the final marker of a stream, or a whole answer without streaming.
     pub genuine_marker: bool,
+    /// No attempt is known to be this request's, while there were some whose request nobody can tell: what a
+    /// node sent for it is then not known.
+    pub untold: bool,
 }
 
 /// Which of a request's sends an attempt serves. One whose header was dropped on the way counts as the first.
@@ -111,6 +100,8 @@ impl Shard {
 #[derive(Default)]
 pub struct Correlator {
     shards: [Mutex<Shard>; SHARDS],
+    /// Attempts so far whose request nobody can tell.
+    untold: AtomicU64,
 }
 
 impl Correlator {
@@ -150,6 +141,11 @@ impl Correlator {
         Seat { ordinal: attempts, after_end: true }
     }
 
+    /// An attempt reached a node's proxy, and nobody can tell for which request.
+    pub fn untold(&self) {
+        self.untold.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A fault's verdict, or the death of its node, touched an attempt of `id`.
     pub fn touch(&self, id: RequestId) {
         self.update(id, |open| open.joined.touched = true);
@@ -179,6 +175,7 @@ impl Correlator {
             joined = Joined { node, genuine_marker, ..joined };
         }
         shard.remember(id, joined.attempts);
+        joined.untold = joined.attempts == 0 && self.untold.load(Ordering::Relaxed) > 0;
         joined
     }
 
@@ -194,15 +191,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_is_found_again_in_a_body_and_only_by_its_run() {
-        let body = format!(r#"{{"messages":[{{"content":"hello {}"}}]}}"#, tag(7, RequestId(300)));
-        assert_eq!(find_tag(7, body.as_bytes()), Some(RequestId(300)));
-        assert_eq!(find_tag(8, body.as_bytes()), None);
-        assert_eq!(find_tag(7, b"(ref sq-7-zz)"), None);
-        assert_eq!(find_tag(7, b"(ref sq-7-1"), None);
-    }
-
-    #[test]
     fn attempts_before_and_after_the_end_are_told_apart() {
         let join = Correlator::new();
         let id = RequestId(1);
@@ -215,7 +203,13 @@ mod tests {
         let joined = join.finish(id, Which::First);
         assert_eq!(
             joined,
-            Joined { attempts: 2, node: Some("b".into()), touched: true, genuine_marker: true }
+            Joined {
+                attempts: 2,
+                node: Some("b".into()),
+                touched: true,
+                genuine_marker: true,
+                untold: false
+            }
         );
         join.begin(RequestId(2));
         join.attempt(RequestId(2));
@@ -223,6 +217,21 @@ mod tests {
         join.again(RequestId(2));
         assert_eq!(join.finish(RequestId(2), Which::First), Joined { attempts: 1, ..Joined::default() });
         assert_eq!(join.attempt(id), Seat { ordinal: 2, after_end: true });
+    }
+
+    #[test]
+    fn a_request_without_attempts_is_unknown_once_some_can_be_nobody_s() {
+        let join = Correlator::new();
+        let ends = |id| {
+            join.begin(RequestId(id));
+            join.finish(RequestId(id), Which::First).untold
+        };
+        assert!(!ends(1), "no node was asked");
+        join.untold();
+        assert!(ends(2));
+        join.begin(RequestId(3));
+        join.attempt(RequestId(3));
+        assert!(!join.finish(RequestId(3), Which::First).untold, "its own attempt is known");
     }
 
     #[test]
@@ -236,7 +245,8 @@ mod tests {
             join.answered(id, Which::Hedge, &"b".into());
             join.answered(id, Which::First, &"a".into());
             join.marker(id, Which::Hedge);
-            let expected = Joined { attempts: 2, node: Some(node.into()), touched: false, genuine_marker };
+            let expected =
+                Joined { attempts: 2, node: Some(node.into()), genuine_marker, ..Joined::default() };
             assert_eq!(join.finish(id, which), expected);
         }
         // A gateway dropped the header: whatever is known is the request's.

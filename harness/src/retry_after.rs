@@ -16,6 +16,11 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     }
 }
 
+/// A wait as ledgers have it.
+pub(crate) fn milliseconds(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A date counts from that of the answer itself, since both are of one clock; this machine's may differ.
 /// One that has passed asks for no wait.
 fn until(headers: &HeaderMap) -> Option<Duration> {

@@ -17,7 +17,7 @@ use crate::compare;
 use crate::correlation::Correlator;
 use crate::fault::{self, FaultLive, Hold, NodeControl, NodeInfo, Storm};
 use crate::fleet::reaper::Reaper;
-use crate::fleet::{Fleet, FleetError, Launcher, Target};
+use crate::fleet::{self, Fleet, FleetError, Launcher, Target};
 use crate::load::{self, LoadContext, LoadSummary};
 use crate::proxy::ProxyContext;
 use crate::record::{self, Recorder, Recording};
@@ -281,7 +281,7 @@ impl World {
 
     fn load(&self, target: &Target, abort: &Abort, in_flight: &Arc<AtomicU64>) -> LoadContext {
         LoadContext {
-            plan: Arc::clone(&self.plan),
+            plan: fleet::with_addresses(&self.plan, &self.fleet),
             clock: self.clock,
             base_url: target.base_url.clone(),
             recorder: self.recorder.clone(),

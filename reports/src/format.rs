@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use crate::{
-    Alert, Answers, Calibration, Client, Clients, Counts, Method, Outcome, Pause, Peak, Report, Sessions,
-    Severity, Skipped, Slo, Verdict,
+    Alert, Answers, Calibration, Client, Clients, Correlation, Counts, Method, Outcome, Pause, Peak, Report,
+    Sessions, Severity, Skipped, Slo, Verdict,
 };
 
 /// What stands for a figure that there is none of.
@@ -451,6 +451,25 @@ pub(crate) fn clients(clients: &Clients) -> Vec<String> {
         .then(|| format!("{} hedged, {} of them won by the second send", were(hedged), count(hedges_won)));
     let left = (left > 0).then(|| format!("{} left on purpose by their clients", were(left)));
     [again, hedges, left].into_iter().flatten().collect()
+}
+
+/// By what attempts are known to serve their requests; nothing where all came with their header.
+pub(crate) fn correlation(correlation: &Correlation) -> Option<String> {
+    let Correlation { by_header, by_message, by_trace, untold } = *correlation;
+    let known = [(by_header, "header"), (by_message, "message"), (by_trace, "trace")];
+    let known: Vec<String> = known
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, by)| format!("{} by their {by}", count(number)))
+        .collect();
+    let all = counted(by_header + by_message + by_trace + untold, "attempt");
+    let known = if known.is_empty() { "none".into() } else { known.join(", ") };
+    let lost = match untold {
+        0 => String::new(),
+        _ => format!("; of {} it CAN'T BE TOLD, so that what needs it is not decided", count(untold)),
+    };
+    (by_message + by_trace + untold > 0)
+        .then(|| format!("Of {all} it is known which request they serve: {known}{lost}"))
 }
 
 /// `1 request was`, `2 requests were`.

@@ -22,7 +22,7 @@ mod told;
 
 pub use annotations::{Annotation, Level, write_annotation, write_annotations};
 pub use capacity::*;
-pub use chart::{TracePicture, write_trace_svg};
+pub use chart::{TracePicture, write_repeats_svg, write_trace_svg};
 pub use comparison::*;
 pub use files::{RenderError, write_all};
 pub use html::write_html;

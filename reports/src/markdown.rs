@@ -60,6 +60,7 @@ fn summary(report: &Report, out: &mut Vec<u8>) -> io::Result<()> {
     }
     let told = format::sessions(report.sessions.as_ref()).into_iter().chain(format::clients(&report.clients));
     let told = format::skipped(&report.skipped).into_iter().chain(told);
+    let told = told.chain(format::correlation(&report.correlation));
     for said in told.chain(format::answers(&report.answers)) {
         writeln!(out, "{}.\n", text(&said))?;
     }

@@ -388,6 +388,7 @@ fn client(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::R
     wrapped(out, &text, "  ", width)?;
     wrapped(out, &format::carried(client), "  ", width)?;
     let told = format::skipped(&report.skipped).into_iter().chain(format::clients(&report.clients));
+    let told = told.chain(format::correlation(&report.correlation));
     told.collect::<Vec<_>>().iter().try_for_each(|text| wrapped(out, text, "  ", width))?;
     writeln!(out)
 }

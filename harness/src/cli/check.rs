@@ -429,6 +429,11 @@ fn promises(promises: &Promises) -> Vec<[String; 2]> {
         ("sessions", yes(promises.sticky, "each stays on its node while that is well")),
         ("Retry-After", yes(promises.retry_after, "a node is sent nothing until then")),
         ("models", yes(!promises.models.is_empty(), &promises.models.join(", "))),
+        (
+            "retries",
+            yes(!promises.retries_in.is_empty(), &format!("told in {}", promises.retries_in.join(", "))),
+        ),
+        ("waits", yes(promises.wait_told, "clients are told of those that every node asked for")),
     ]
     .into_iter()
     .filter_map(|(name, promise)| Some([name.to_owned(), promise?]))

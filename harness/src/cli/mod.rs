@@ -20,6 +20,7 @@ mod search;
 mod shown;
 mod sim;
 mod slo;
+mod spread;
 mod trace;
 
 use std::io::Write as _;
@@ -49,6 +50,7 @@ enum Verb {
     Check(check::Args),
     Compare(compare::Args),
     Search(search::Args),
+    Spread(spread::Args),
     Plugin(plugin::Args),
     Trace(trace::Args),
     Slo(slo::Args),
@@ -70,6 +72,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Check(args) => check::run(&args),
         Verb::Compare(args) => compare::run(&args),
         Verb::Search(args) => search::run(&args),
+        Verb::Spread(args) => spread::run(&args),
         Verb::Plugin(args) => plugin::run(&args),
         Verb::Trace(args) => trace::run(&args),
         Verb::Slo(args) => slo::run(&args),

@@ -27,7 +27,7 @@ use crate::scenario::plan::Plan;
 
 pub use launch::Launcher;
 use node::Node;
-pub use target::Target;
+pub use target::{Target, with_addresses};
 
 /// Why the fleet could not get ready.
 #[derive(Debug, thiserror::Error)]

@@ -1,9 +1,11 @@
 //! The target: what the load is sent to.
 
+use std::sync::Arc;
+
 use super::launch::Launcher;
 use super::process::Process;
 use super::{Fleet, FleetError};
-use crate::scenario::plan::{Entry, Plan, RouterPolicy};
+use crate::scenario::plan::{Entry, Header, HeaderSource, Plan, RouterPolicy};
 
 /// A target that is ready.
 pub struct Target {
@@ -54,6 +56,25 @@ impl Target {
             process.end().await;
         }
     }
+}
+
+/// The plan with the addresses of nodes in the target's headers, where these name any (`{node.a}`): some gateways
+/// are told by each request where their nodes are.
+pub fn with_addresses(plan: &Arc<Plan>, fleet: &Fleet) -> Arc<Plan> {
+    let names_one =
+        |header: &Header| matches!(&header.value, HeaderSource::Text(text) if text.contains("{node."));
+    if !plan.target.access.headers.iter().any(names_one) {
+        return Arc::clone(plan);
+    }
+    let mut told = Plan::clone(plan);
+    for header in &mut told.target.access.headers {
+        if let HeaderSource::Text(text) = &mut header.value {
+            for (name, origin) in fleet.proxied_origins() {
+                *text = text.replace(&format!("{{node.{name}}}"), &format!("{origin}/v1"));
+            }
+        }
+    }
+    Arc::new(told)
 }
 
 async fn router(policy: RouterPolicy, fleet: &Fleet, launcher: &Launcher) -> Result<Target, FleetError> {

@@ -20,10 +20,10 @@ use super::wire::Wire;
 use crate::answer::Answer;
 use crate::api::Api;
 use crate::clock::Nanos;
-use crate::correlation::{ATTEMPTS_HEADER, Joined, Which};
+use crate::correlation::{Joined, Which};
 use crate::name::RequestId;
 use crate::record::{Content, Hedge, Record, RequestRow};
-use crate::retry_after::retry_after;
+use crate::retry_after::milliseconds;
 use crate::sse::Parser;
 use crate::traffic::Expect;
 use squall_report::{Cohort, Outcome};
@@ -252,7 +252,8 @@ impl Session {
             Ok(Err(error)) => return error.into(),
             Err(gave_up) => return gave_up.into(),
         };
-        seen.head(&response, self.clock.now());
+        let retries_in = &self.plan.target.promises.retries_in;
+        seen.head(response.status(), response.headers(), retries_in, self.clock.now());
         if let Some(coding) = response.headers().get(CONTENT_ENCODING).filter(|coding| *coding != IDENTITY) {
             let coding = String::from_utf8_lossy(coding.as_bytes()).into_owned();
             return Wire::Garbled(format!("the answer is compressed by `{coding}`; only gzip is understood"));
@@ -367,7 +368,7 @@ impl Session {
             unreadable: seen.unreadable,
             finished: seen.finished,
             done: seen.done,
-            genuine: joined.genuine_marker || !self.markers_are_known,
+            genuine: joined.genuine_marker || joined.untold || !self.markers_are_known,
             events: seen.events,
             content,
         };
@@ -398,6 +399,7 @@ impl Session {
             genuine_marker: joined.genuine_marker,
             clean_end,
             claimed_attempts: seen.claimed_attempts,
+            retry_after_ms: seen.retry_after.filter(|_| outcome == Outcome::HttpError).map(milliseconds),
             timeout,
             error: error.map(|error| self.tidy(&error)),
             ..self.row(asked)
@@ -442,19 +444,10 @@ impl Session {
             genuine_marker: false,
             clean_end: false,
             claimed_attempts: None,
+            retry_after_ms: None,
             timeout: None,
             error: None,
         }
-    }
-}
-
-impl Seen {
-    fn head(&mut self, response: &Response, at: Nanos) {
-        self.first_byte = Some(at);
-        self.status = Some(response.status());
-        let claimed = response.headers().get(ATTEMPTS_HEADER).and_then(|value| value.to_str().ok());
-        self.claimed_attempts = claimed.and_then(|value| value.trim().parse().ok());
-        self.retry_after = retry_after(response.headers());
     }
 }
 

@@ -6,13 +6,15 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use super::content::Check;
 use super::dialect::Said;
 use super::kept::Kept;
 use crate::clock::Nanos;
+use crate::correlation::ATTEMPTS_HEADER;
 use crate::record::Content;
+use crate::retry_after::retry_after;
 
 /// Gaps that there is room for at the first content; longer answers make room as they go.
 const ROOM_FOR_GAPS: usize = 128;
@@ -69,6 +71,14 @@ impl Seen {
             checker,
             text: None,
         }
+    }
+
+    /// The answer's head came at `at`. A gateway says in the headers `retries_in` how often it tried again.
+    pub(super) fn head(&mut self, status: StatusCode, headers: &HeaderMap, retries_in: &[String], at: Nanos) {
+        self.first_byte = Some(at);
+        self.status = Some(status);
+        self.claimed_attempts = claimed_attempts(headers, retries_in);
+        self.retry_after = retry_after(headers);
     }
 
     /// Keeps the text, for [`Seen::text`].
@@ -130,6 +140,14 @@ impl Seen {
     }
 }
 
+/// Attempts that a gateway says it made: in the header that is Squall's own, or one more than the retries in
+/// the headers that are the gateway's.
+fn claimed_attempts(headers: &HeaderMap, retries_in: &[String]) -> Option<u32> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u32>().ok();
+    let retries = retries_in.iter().filter_map(|name| number(name)).reduce(u32::saturating_add);
+    retries.map(|retries| retries.saturating_add(1)).or_else(|| number(ATTEMPTS_HEADER))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::dialect::Part;
@@ -144,6 +162,29 @@ mod tests {
         }
         assert_eq!((seen.first_content, seen.last_content), (Some(Nanos(20)), Some(Nanos(10_000_000_000))));
         assert_eq!((seen.events, seen.gaps_ns), (4, vec![0, 30, u32::MAX]));
+    }
+
+    #[test]
+    fn a_gateway_counts_attempts_in_our_header_or_retries_in_its_own() {
+        let claimed = |headers: &[(&'static str, &'static str)], retries_in: &[&str]| {
+            let headers = headers.iter().map(|(name, value)| {
+                (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
+            });
+            let retries_in: Vec<String> = retries_in.iter().map(|name| (*name).to_owned()).collect();
+            claimed_attempts(&headers.collect(), &retries_in)
+        };
+        assert_eq!(claimed(&[("x-squall-attempts", " 2 ")], &[]), Some(2));
+        assert_eq!(
+            claimed(&[("x-retries", "2"), ("x-fallbacks", "1")], &["x-retries", "x-fallbacks"]),
+            Some(4)
+        );
+        assert_eq!(claimed(&[("x-retries", "0")], &["x-retries", "x-fallbacks"]), Some(1));
+        assert_eq!(
+            claimed(&[("x-retries", "many")], &["x-retries"]),
+            None,
+            "it says nothing that can be held"
+        );
+        assert_eq!(claimed(&[("x-retries", "0")], &[]), None);
     }
 
     #[test]

@@ -8,7 +8,6 @@ use std::time::Duration;
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Body, Certificate, Client, Method, Request, Url, redirect};
 use tokio_util::sync::CancellationToken;
-use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::dialect::{self, Question};
 use super::exchange::Ask;
@@ -17,15 +16,13 @@ use super::{LoadContext, LoadError};
 use crate::access::{self, AccessError, Secrets};
 use crate::answer::Answer;
 use crate::clock::{Clock, Nanos};
-use crate::correlation::{Correlator, REQUEST_HEADER};
+use crate::correlation::{Correlator, REQUEST_HEADER, TRACE_HEADER, traceparent};
 use crate::name::RequestId;
 use crate::record::{Record, Recorder};
 use crate::scenario::plan::{Entry, Http, NodeKind, Plan};
 use crate::tokens::Tokenizer;
 use crate::traffic::{Prompt, TrafficError};
 
-/// W3C Trace Context, <https://www.w3.org/TR/trace-context/#traceparent-header>.
-const TRACEPARENT: &str = "traceparent";
 /// Servers close connections that are idle (uvicorn and Node.js after 5 s). Sending on one just then
 /// fails for no fault of the service, so the client closes them first.
 const IDLE_CONNECTION: Duration = Duration::from_secs(4);
@@ -118,7 +115,7 @@ impl Session {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.extend(dialect::headers(self.plan.target.api));
         headers.insert(HeaderName::from_static(REQUEST_HEADER), id.0.into());
-        headers.insert(HeaderName::from_static(TRACEPARENT), trace);
+        headers.insert(HeaderName::from_static(TRACE_HEADER), trace);
         *request.body_mut() = Some(Body::from(body));
         let answer = self.answers_are_known.then(|| Answer::to(&question.fixes_answer(self.plan.target.api)));
         let (input_tokens, expect) = (prompt.input_tokens, prompt.expect.clone());
@@ -224,27 +221,4 @@ fn authorities(path: &Path) -> Result<Vec<Certificate>, AccessError> {
     let all = Certificate::from_pem_bundle(&access::certificates(path)?)
         .map_err(|error| unfit(error.without_url().to_string()))?;
     if all.is_empty() { Err(unfit("there are none in it".into())) } else { Ok(all) }
-}
-
-/// The trace that a request begins: fixed by the seed and its id.
-fn traceparent(seed: u64, id: RequestId) -> String {
-    let hash = xxh3_128_with_seed(&id.0.to_le_bytes(), seed);
-    // Zero means "no trace".
-    let (trace, span) = (hash.max(1), (id.0 ^ seed).max(1));
-    format!("00-{trace:032x}-{span:016x}-01")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_trace_is_of_the_documented_form_and_fixed() {
-        let trace = traceparent(7, RequestId(3));
-        assert_eq!(trace, traceparent(7, RequestId(3)));
-        assert_ne!(trace, traceparent(8, RequestId(3)));
-        let parts: Vec<&str> = trace.split('-').collect();
-        assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [2, 32, 16, 2]);
-        assert!(traceparent(0, RequestId(0)).contains("-0000000000000001-"));
-    }
 }

@@ -11,11 +11,11 @@ use memchr::memmem;
 use super::Shared;
 use crate::access::hide;
 use crate::clock::Nanos;
-use crate::correlation::{HEDGE_HEADER, REQUEST_HEADER, Which, find_tag};
+use crate::correlation::{HEDGE_HEADER, Which, identify};
 use crate::fault::{Attempt, AttemptFaults, RequestHead};
 use crate::name::{AttemptId, RequestId};
 use crate::record::{AttemptEnd, AttemptRow, Record};
-use crate::retry_after::retry_after;
+use crate::retry_after::{milliseconds, retry_after};
 
 /// An attempt that goes on. Its row is written when this is dropped, so that nothing that ends it can
 /// be forgotten; unless told otherwise, the client left.
@@ -36,7 +36,13 @@ impl Entry {
         body: &[u8],
     ) -> Self {
         let context = &shared.context;
-        let identity = identity(&request.headers, context.seed, body);
+        let probe = request.method != Method::POST;
+        let known = identify(context.seed, &request.headers, body);
+        // As it starts, a gateway may try its nodes on its own account.
+        if known.is_none() && !probe && start > Nanos::ZERO {
+            context.correlator.untold();
+        }
+        let (identity, known_by) = known.unzip();
         let seat = identity.map(|request| context.correlator.attempt(request));
         let id = id.unwrap_or_else(|| context.next_attempt());
         let ordinal = seat.map_or(0, |seat| seat.ordinal);
@@ -44,6 +50,7 @@ impl Entry {
         let row = AttemptRow {
             id,
             request: identity,
+            known_by,
             ordinal,
             node: shared.node.clone(),
             start_ns: start,
@@ -52,7 +59,7 @@ impl Entry {
             status: None,
             events: 0,
             end: AttemptEnd::ClientLeft,
-            probe: request.method != Method::POST,
+            probe,
             marker: false,
             after_end: seat.is_some_and(|seat| seat.after_end),
             faults: 0,
@@ -71,6 +78,7 @@ impl Entry {
         let row = AttemptRow {
             id: attempt.id,
             request: None,
+            known_by: None,
             ordinal: 0,
             node: shared.node.clone(),
             start_ns: attempt.at,
@@ -108,7 +116,7 @@ impl Entry {
         if let Some(row) = &mut self.row {
             row.status = Some(status.as_u16());
             let wait = retry_after(headers).filter(|_| status.as_u16() >= 400);
-            row.retry_after_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+            row.retry_after_ms = wait.map(milliseconds);
         }
     }
 
@@ -176,12 +184,6 @@ impl Drop for Entry {
 
 fn which(row: &AttemptRow) -> Which {
     if row.hedge { Which::Hedge } else { Which::First }
-}
-
-/// Which request an attempt serves: by its header, or by the tag in its message.
-fn identity(headers: &HeaderMap, seed: u64, body: &[u8]) -> Option<RequestId> {
-    let header = headers.get(REQUEST_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
-    header.map(RequestId).or_else(|| find_tag(seed, body))
 }
 
 /// The model that a body names: the text that follows the first key of that name. A body may be long, and is

@@ -16,6 +16,7 @@ use super::{
     ATTEMPTS_FILE, FAULTS_FILE, NODES_FILE, PAUSES_FILE, REQUESTS_FILE, RecordError, SESSIONS_FILE, ledger,
 };
 use crate::clock::Nanos;
+use crate::correlation::KnownBy;
 use crate::name::{AttemptId, NodeName, RequestId};
 use crate::scenario::plan::Plan;
 
@@ -78,6 +79,7 @@ pub struct RequestFact {
     /// Whether its hedge won, where it had one.
     pub hedge_won: Option<bool>,
     pub claimed_attempts: Option<u32>,
+    pub retry_after: Option<Duration>,
     pub content: Content,
     pub marker: bool,
     pub genuine_marker: bool,
@@ -103,6 +105,7 @@ pub struct SessionFact {
 pub struct AttemptFact {
     pub id: AttemptId,
     pub request: Option<RequestId>,
+    pub known_by: Option<KnownBy>,
     pub ordinal: u32,
     /// By its place in the plan.
     pub node: u16,
@@ -216,6 +219,7 @@ impl RequestFact {
             left: row.left,
             hedge_won: row.hedge.map(|hedge| hedge.won),
             claimed_attempts: row.claimed_attempts,
+            retry_after: row.retry_after_ms.map(Duration::from_millis),
             content: row.content,
             marker: row.marker,
             genuine_marker: row.genuine_marker,
@@ -243,6 +247,7 @@ impl AttemptFact {
         Self {
             id: row.id,
             request: row.request,
+            known_by: row.known_by,
             ordinal: row.ordinal,
             node,
             start: row.start_ns,

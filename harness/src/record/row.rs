@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use squall_report::{Cohort, Metric, Outcome};
 
 use crate::clock::Nanos;
+use crate::correlation::KnownBy;
 use crate::fault::NodeState;
 use crate::name::{AttemptId, NodeName, RequestId};
 
@@ -134,8 +135,12 @@ pub struct RequestRow {
     pub genuine_marker: bool,
     /// The HTTP message ended as HTTP says it should.
     pub clean_end: bool,
-    /// Attempts that the gateway says it made ([`crate::correlation::ATTEMPTS_HEADER`]).
+    /// Attempts that the gateway says it made, in [`crate::correlation::ATTEMPTS_HEADER`] or in the headers
+    /// that the scenario names.
     pub claimed_attempts: Option<u32>,
+    /// When an error said to come again.
+    #[serde(default)]
+    pub retry_after_ms: Option<u64>,
     /// Which limit it ran into, when the outcome is a timeout.
     pub timeout: Option<TimeoutKind>,
     /// What the error said, cut to 200 characters.
@@ -259,6 +264,9 @@ pub struct AttemptRow {
     pub id: AttemptId,
     /// The request it serves; none for a health check, or when it could not be told.
     pub request: Option<RequestId>,
+    /// What told that.
+    #[serde(default)]
+    pub known_by: Option<KnownBy>,
     /// 0 for the first attempt of that request that the harness saw, 1 for the next.
     pub ordinal: u32,
     /// The node it was sent to.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::clock::Clock;
+use crate::correlation::KnownBy;
 use crate::fault::NodeState;
 use crate::name::{AttemptId, RequestId};
 use crate::scenario::Lines;
@@ -126,6 +127,7 @@ pub(super) fn request(id: u64, at_ms: u64, outcome: Outcome) -> RequestRow {
         right: None,
         clean_end: true,
         claimed_attempts: Some(1),
+        retry_after_ms: None,
         timeout: None,
         error: None,
     }
@@ -135,6 +137,7 @@ fn attempt(id: u64, at_ms: u64, probe: bool) -> AttemptRow {
     AttemptRow {
         id: AttemptId(id),
         request: (!probe).then_some(RequestId(id)),
+        known_by: (!probe).then_some(KnownBy::Header),
         ordinal: 0,
         node: "a".into(),
         start_ns: Nanos(at_ms * MS),

@@ -118,6 +118,12 @@ pub struct Promises {
     pub retry_after: bool,
     /// The names by which it asks nodes for the model.
     pub models: Vec<String>,
+    /// Headers in which it says how many retries it made, in lower case; several are added up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub retries_in: Vec<String>,
+    /// A client whose request failed since every node asked for a wait is told to wait as well.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub wait_told: bool,
 }
 
 /// What tokens are counted by.

@@ -145,6 +145,7 @@ pub fn judge(plan: &Plan, recorded: &Recorded, facts: &Facts, evidence: Evidence
         skipped: evidence.skipped,
         sessions: sessions::found(plan, facts),
         clients: clients::acted(facts),
+        correlation: view.correlation(),
         client,
         control: None,
         squall: evidence.squall,

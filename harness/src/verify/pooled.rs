@@ -170,9 +170,13 @@ fn spreads(runs: &[&Report]) -> Vec<Spread> {
         };
         let node = format!("`{}`", died.node);
         spreads.extend(spread(&node, "detection", "s", of(|row| row.detection_s)));
+        spreads.extend(spread(&node, "first rescue", "s", of(|row| row.first_rescue_s)));
         spreads.extend(spread(&node, "recovery", "s", of(|row| row.recovery_s)));
         let lost = of(|row| (row.requests > 0).then(|| row.lost as f64 / row.requests as f64));
         spreads.extend(spread(&node, "lost", "share", lost));
+        let truncated = of(|row| (row.requests > 0).then_some(row.silently_truncated as f64));
+        spreads.extend(spread(&node, "silently truncated", "", truncated));
+        spreads.extend(spread(&node, "attempts a request", "", of(|row| row.amplification_mean)));
     }
     spreads
 }

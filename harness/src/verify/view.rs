@@ -5,13 +5,14 @@
 
 use std::collections::HashMap;
 
-use squall_report::Outcome;
+use squall_report::{Correlation, Outcome};
 
 use super::timetable::Timetable;
 use crate::clock::Nanos;
+use crate::correlation::KnownBy;
 use crate::fault::NodeState;
 use crate::name::{NodeName, RequestId};
-use crate::record::{AttemptFact, Facts, RequestFact};
+use crate::record::{AttemptEnd, AttemptFact, Facts, RequestFact};
 use crate::scenario::plan::Plan;
 
 /// A run's plan and facts.
@@ -22,6 +23,10 @@ pub(super) struct View<'a> {
     pub(super) until: Nanos,
     /// Attempts at work, by their start.
     pub(super) work: Vec<&'a AttemptFact>,
+    /// Of these, those of which it can't be told which request they serve. Not counted are those from before the
+    /// load (a gateway that tries its nodes as it starts) and those that a fault ended before they said what
+    /// they were for.
+    pub(super) untold: Vec<&'a AttemptFact>,
     /// Every time that a node was down, by its beginning.
     pub(super) downs: Vec<Down>,
     /// The storm's timetable.
@@ -73,6 +78,7 @@ impl<'a> View<'a> {
             plan,
             facts,
             until,
+            untold: work.iter().copied().filter(|attempt| is_untold(attempt)).collect(),
             work,
             timetable: Timetable::new(plan, &downs, until),
             downs,
@@ -90,6 +96,24 @@ impl<'a> View<'a> {
     /// Attempts at work for this request.
     pub(super) fn attempts_of(&self, id: RequestId) -> Attempts {
         self.attempts.get(&id).copied().unwrap_or_default()
+    }
+
+    /// By what attempts are known to serve their requests.
+    pub(super) fn correlation(&self) -> Correlation {
+        let by = |known| self.work.iter().filter(|attempt| attempt.known_by == Some(known)).count() as u64;
+        Correlation {
+            by_header: by(KnownBy::Header),
+            by_message: by(KnownBy::Message),
+            by_trace: by(KnownBy::Trace),
+            untold: self.untold.len() as u64,
+        }
+    }
+
+    /// Why nothing that needs each attempt's request can be known to hold; none where all are told.
+    pub(super) fn why_untold(&self) -> Option<String> {
+        let number = self.untold.len() as u64;
+        let attempts = super::text::count(number, "attempt");
+        (number > 0).then(|| format!("of {attempts} it can't be told which request they serve"))
     }
 
     /// A node's name, in quotes as in the scenario's messages.
@@ -140,6 +164,10 @@ impl<'a> View<'a> {
         let last = self.work.partition_point(|attempt| attempt.start < to);
         self.work.get(first..last).unwrap_or_default()
     }
+}
+
+fn is_untold(attempt: &AttemptFact) -> bool {
+    attempt.request.is_none() && attempt.start > Nanos::ZERO && attempt.how != AttemptEnd::Injected
 }
 
 /// A request succeeded.

@@ -163,3 +163,38 @@ fn a_search_brackets_what_a_node_can_carry() -> Result {
     assert!(text(&output).contains("times the load"), "progress: {}", text(&output));
     Ok(())
 }
+
+#[test]
+fn repeated_runs_stand_side_by_side_in_a_table_and_a_chart() -> Result {
+    let folder = tempfile::tempdir()?;
+    let (mut words, mut scenes) = (vec!["spread".to_owned()], Vec::new());
+    for (name, ttft) in [("Fast", "20ms"), ("Slow", "120ms")] {
+        let scene = Scene::new(
+            &(scenario(ttft, 64, "arrivals = { constant = \"20/s\" }", "")
+                + "[[phase]]\nname = \"steady\"\nduration = \"1s\"\n"),
+        )?;
+        let output = scene.command().args(["--repeat", "2", "--quiet"]).output()?;
+        assert!(scene.out().join("repeats.json").exists(), "{}", text(&output));
+        words.push(format!("{name}={}", scene.out().display()));
+        scenes.push(scene);
+    }
+    let chart = folder.path().join("chart.svg");
+    let path = chart.display().to_string();
+    let words: Vec<&str> =
+        words.iter().map(String::as_str).chain(["--svg", &path, "--title", "Two"]).collect();
+    let output = squall(&words)?;
+    let table = text(&output);
+    assert!(output.status.success(), "{table}");
+    assert!(table.starts_with("| | Fast, 2 runs | Slow, 2 runs |\n|---|---|---|\n"), "{table}");
+    let medians = table.lines().find(|row| row.starts_with("| p50(ttft), steady |")).ok_or("no such row")?;
+    let cells: Vec<&str> = medians.split('|').map(str::trim).collect();
+    assert!(cells[2].contains(" ms") && cells[3].starts_with('1'), "{medians}");
+    let svg = std::fs::read_to_string(chart)?;
+    for part in ["<svg", "p50(ttft), steady", "Fast", "Slow", "Two"] {
+        assert!(svg.contains(part), "{part} is missing");
+    }
+    let nowhere = squall(&["spread", "A=/nowhere"])?;
+    assert_eq!(nowhere.status.code(), Some(2));
+    assert!(text(&nowhere).contains("could not read /nowhere/repeats.json"), "{}", text(&nowhere));
+    Ok(())
+}

@@ -107,6 +107,47 @@ fault = [{{ plugin = "latency", with = {{ fixed = "1ms" }} }}]
     kept_secret(&said, &found)
 }
 
+#[test]
+fn a_header_says_where_the_nodes_are() -> Result {
+    let seen = Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let told = Arc::clone(&seen);
+    let node = Node::new(move |out, request| {
+        let lines = request.lines().filter(|line| line.starts_with("x-where: "));
+        told.lock().extend(lines.map(str::to_owned));
+        let _ = write!(out, "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
+        Then::KeepOpen
+    })?;
+    let address = node.address;
+    let scene = Scene::new(&format!(
+        r#"
+schema = 1
+name = "headers"
+seed = 7
+[target]
+model = "m"
+node = "a"
+headers = {{ x-where = '{{"targets":["{{node.a}}","{{port}}"]}}' }}
+[[node]]
+name = "a"
+url = "http://{address}"
+[traffic]
+arrivals = {{ constant = "50/s" }}
+prompts = {{ input = 20, output = 5 }}
+[[phase]]
+name = "only"
+duration = "200ms"
+"#
+    ))?;
+    scene.run()?;
+    let seen = seen.lock();
+    let told = seen.first().ok_or("no header came")?;
+    let (begin, end) = (r#"x-where: {"targets":["http://127.0.0.1:"#, r#"/v1","{port}"]}"#);
+    let port = told.strip_prefix(begin).and_then(|rest| rest.strip_suffix(end));
+    let port: u16 = port.ok_or_else(|| told.clone())?.parse()?;
+    assert_ne!(port, address.port(), "the proxy is where the node is, to a gateway");
+    Ok(())
+}
+
 /// No secret is in what was said, nor in any of these files.
 fn kept_secret(said: &str, files: &[PathBuf]) -> Result {
     for secret in [KEY, TENANT, NODE_KEY] {

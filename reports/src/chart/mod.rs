@@ -11,6 +11,7 @@ mod events;
 mod failover;
 mod ink;
 mod series;
+mod spreads;
 mod time;
 mod trace;
 
@@ -20,6 +21,7 @@ pub(crate) use canvas::ChartError;
 pub(crate) use capacity::capacity;
 pub(crate) use curves::{curves, periods};
 pub(crate) use ink::{Ink, classes, variables};
+pub use spreads::write_repeats_svg;
 pub use trace::{TracePicture, write_trace_svg};
 
 /// A chart with what explains it.

@@ -316,7 +316,7 @@ pub(super) fn client(report: &Report) -> Markup {
             } @else { "It kept to its schedule." }
             " " (format::carried(client))
         }
-        @for said in format::skipped(&report.skipped).into_iter().chain(format::clients(&report.clients)) {
+        @for said in format::skipped(&report.skipped).into_iter().chain(format::clients(&report.clients)).chain(format::correlation(&report.correlation)) {
             p.lead { (said) "." }
         }
         dl.facts {

@@ -89,6 +89,9 @@ pub struct Report {
     /// What clients did beyond sending each request once.
     #[serde(default)]
     pub clients: Clients,
+    /// By what attempts are known to serve their requests.
+    #[serde(default)]
+    pub correlation: Correlation,
     /// What the faults changed: this run held against the same one without them, where there was one.
     #[serde(default)]
     pub control: Option<crate::comparison::Comparison>,

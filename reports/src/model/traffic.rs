@@ -151,3 +151,16 @@ pub struct Clients {
     /// Of these, requests whose second send was answered first.
     pub hedges_won: u64,
 }
+
+/// By what attempts that were work are known to serve their requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Correlation {
+    /// The header of Squall's own came with them.
+    pub by_header: u64,
+    /// That was dropped; the last message came as it was.
+    pub by_message: u64,
+    /// Both were lost; the trace that the client began came with them.
+    pub by_trace: u64,
+    /// It can't be told: checks that need it are inconclusive.
+    pub untold: u64,
+}

@@ -2,13 +2,16 @@
 //!
 //! Field names and meanings are read by others: add, never change.
 
+mod beside;
 mod terminal;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Verdict;
+use crate::{Verdict, format};
 
+pub use beside::{Named, write_repeats_table};
+pub(crate) use beside::{figures, find};
 pub use terminal::write_repeats;
 
 /// What several runs of a scenario say together.
@@ -71,7 +74,7 @@ pub struct Spread {
     pub of: String,
     /// `success`, `p95(ttft)`, `detection`.
     pub what: String,
-    /// `share`, `ms` or `s`.
+    /// `share`, `ms`, `s`, or empty for a number.
     pub unit: String,
     /// Runs that have it.
     pub runs: u64,
@@ -81,4 +84,16 @@ pub struct Spread {
     pub median: f64,
     /// The largest.
     pub most: f64,
+}
+
+impl Spread {
+    /// A value of it with its unit.
+    pub(crate) fn shown(&self, value: f64) -> String {
+        match self.unit.as_str() {
+            "share" => format::share(value),
+            "ms" => format::latency(value),
+            "s" => format::seconds(value),
+            _ => format!("{value:.2}"),
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Repeats, Spread};
+use super::Repeats;
 use crate::terminal::{Align, Table, bold, section, style, wrapped};
 use crate::{Verdict, format};
 
@@ -71,7 +71,7 @@ fn spreads(repeats: &Repeats) -> Table {
         ("most", Align::Figure),
     ]);
     for spread in &repeats.spreads {
-        let figure = |value: f64| figure(spread, value);
+        let figure = |value: f64| spread.shown(value);
         table.row(&[
             spread.of.clone(),
             spread.what.clone(),
@@ -82,12 +82,4 @@ fn spreads(repeats: &Repeats) -> Table {
         ]);
     }
     table
-}
-
-fn figure(spread: &Spread, value: f64) -> String {
-    match spread.unit.as_str() {
-        "share" => format::share(value),
-        "ms" => format::latency(value),
-        _ => format::seconds(value),
-    }
 }

@@ -3,9 +3,9 @@
 
 use squall_report::{
     Advice, Alert, Answers, Around, AttemptEnds, Budget, Burn, Calibration, Check, CheckKind, Client,
-    Clients, Clock, Cohort, Counter, Counts, Curve, Failover, Fault, Invariant, Lag, Latency, Method, Metric,
-    Node, NodeState, Pause, Peak, Percentiles, Period, PeriodLatency, Phase, Point, Report, SCHEMA,
-    ScenarioInfo, Severity, Skipped, Slice, Slo, Verdict, WhyWorst, WorstAttempt, WorstRequest,
+    Clients, Clock, Cohort, Correlation, Counter, Counts, Curve, Failover, Fault, Invariant, Lag, Latency,
+    Method, Metric, Node, NodeState, Pause, Peak, Percentiles, Period, PeriodLatency, Phase, Point, Report,
+    SCHEMA, ScenarioInfo, Severity, Skipped, Slice, Slo, Verdict, WhyWorst, WorstAttempt, WorstRequest,
 };
 
 const DIED: u32 = 22;
@@ -43,6 +43,7 @@ pub(crate) fn pass() -> Report {
         skipped: Skipped::default(),
         sessions: None,
         clients: Clients::default(),
+        correlation: Correlation::default(),
         control: None,
         client: Client {
             dispatch_lag_us: Lag { p50: 38.0, p99: 212.0, max: 1_840.0 },

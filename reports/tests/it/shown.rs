@@ -3,8 +3,8 @@
 
 use insta::assert_snapshot;
 use squall_report::{
-    Answers, Clients, Report, Verdict, write_annotations, write_junit, write_markdown, write_markdown_within,
-    write_terminal,
+    Answers, Clients, Correlation, Report, Verdict, write_annotations, write_junit, write_markdown,
+    write_markdown_within, write_terminal,
 };
 
 use crate::sample;
@@ -216,6 +216,21 @@ fn what_clients_did_is_spoken_of_where_they_did_more_than_send_once() {
             "50 requests were hedged, 30 of them won by the second send",
             "1 request was left on purpose",
         ] {
+            assert!(shown.contains(said), "{said}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn attempts_that_nobody_can_tell_are_counted_and_shown() {
+    let mut report = sample::pass();
+    report.correlation = Correlation { by_header: 900, ..Correlation::default() };
+    assert!(!plain(&terminal(&report, 120)).contains("it is known which request"), "as it should be");
+    report.correlation = Correlation { by_header: 900, by_message: 90, by_trace: 0, untold: 10 };
+    for shown in [plain(&terminal(&report, 120)), markdown(&report)] {
+        let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        for said in ["Of 1,000 attempts", "900 by their header, 90 by their message; of 10 it CAN'T BE TOLD"]
+        {
             assert!(shown.contains(said), "{said}: {shown}");
         }
     }

@@ -2,7 +2,7 @@
 
 pub(crate) mod apart;
 mod arms;
-mod repeat;
+pub(super) mod repeat;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -15,7 +15,7 @@ use super::apart::{Apart, Ended, report};
 use super::{Args, default_folder};
 
 /// What the runs say together, in their folder.
-const FILE: &str = "repeats.json";
+pub(crate) const FILE: &str = "repeats.json";
 
 /// Runs the scenario `times` times, each with the next seed and in a process of its own.
 pub(super) fn run(args: &Args, times: u32) -> anyhow::Result<Exit> {

@@ -47,7 +47,8 @@ pub(in crate::scenario) struct Target {
     /// The API key, by the environment variable or the file that holds it.
     #[schemars(example = json!({"env": "OPENAI_API_KEY"}))]
     pub(in crate::scenario) key: Option<Placed<Key>>,
-    /// Headers to send with each request: texts, or secrets as `key` has them.
+    /// Headers to send with each request: texts, or secrets as `key` has them. In a text `{node.a}` is the
+    /// proxied URL of node `a`, for gateways that are told by each request where their nodes are.
     #[schemars(example = json!({"x-team": "sre", "x-tenant": {"env": "TENANT"}}))]
     #[serde(default)]
     pub(in crate::scenario) headers: BTreeMap<String, Placed<TextOr<String, HeaderKey>>>,
@@ -91,6 +92,15 @@ pub(in crate::scenario) struct Promises {
     #[schemars(example = ["sim"])]
     #[serde(default)]
     pub(in crate::scenario) models: Vec<Placed<String>>,
+    /// The headers of its answers in which it says how many retries it made; several are added up. Without
+    /// this only `x-squall-attempts` is read.
+    #[schemars(example = ["x-litellm-attempted-retries", "x-litellm-attempted-fallbacks"])]
+    #[serde(default)]
+    pub(in crate::scenario) retries_in: Vec<Placed<String>>,
+    /// A client whose request failed since every node asked for a wait is told to wait as well.
+    #[schemars(example = true)]
+    #[serde(default)]
+    pub(in crate::scenario) wait_told: bool,
 }
 
 /// A secret, by the environment variable or the file that holds it: exactly one of `env` and `file`. Its value

@@ -60,18 +60,30 @@ impl Resolver {
         Key::Env(name.into())
     }
 
-    fn header(&mut self, name: &str, raw: &Placed<TextOr<String, HeaderKey>>) -> Header {
-        let name = name.to_ascii_lowercase();
-        let parsed = http::HeaderName::try_from(&name);
+    /// A header's name, in lower case.
+    pub(super) fn header_name(&mut self, raw: &Placed<String>) -> String {
+        let name = raw.to_ascii_lowercase();
+        self.parsed_name(&name, &raw.span);
+        name
+    }
+
+    fn parsed_name(&mut self, name: &str, at: &Span) -> Option<http::HeaderName> {
+        let parsed = http::HeaderName::try_from(name);
         if let Err(error) = &parsed {
             self.mistake(
                 Diagnostic::new(format!("no header can be called `{}`", name.escape_debug()))
-                    .at(&raw.span, error.to_string()),
+                    .at(at, error.to_string()),
             );
         }
+        parsed.ok()
+    }
+
+    fn header(&mut self, name: &str, raw: &Placed<TextOr<String, HeaderKey>>) -> Header {
+        let name = name.to_ascii_lowercase();
+        let parsed = self.parsed_name(&name, &raw.span);
         let value = match &raw.value {
             TextOr::Text(text) => {
-                if parsed.is_ok_and(|name| holds_key(&name)) {
+                if parsed.is_some_and(|name| holds_key(&name)) {
                     self.mistake(
                         Diagnostic::new("a scenario must hold no key")
                             .at(&raw.span, "this is written into reports")

@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::Url;
 
 use super::super::diagnostic::Diagnostic;
+use super::super::either::TextOr;
 use super::super::place::{Placed, Span};
 use super::super::plan::{
     Api, Command, Encoding, Entry, Http, NodeKind, NodePlan, Promises, RouterPolicy, SimSpec, Target,
@@ -114,6 +115,7 @@ impl Resolver {
         let api = self.api(raw.api.as_ref());
         let model = self.text("`model`", &raw.model);
         let access = self.access(raw.key.as_ref(), &raw.headers, raw.ca.as_ref());
+        self.nodes_in_headers(raw, nodes);
         self.ca_has_https(raw.ca.as_ref(), raw.url.as_ref());
         let entries = [
             ("router", raw.router.as_ref().map(|router| &router.span)),
@@ -157,6 +159,8 @@ impl Resolver {
             sticky: raw.sticky,
             retry_after: raw.retry_after,
             models: raw.models.iter().map(|model| self.text("a model's name", model)).collect(),
+            retries_in: raw.retries_in.iter().map(|name| self.header_name(name)).collect(),
+            wait_told: raw.wait_told,
         }
     }
 
@@ -265,6 +269,22 @@ impl Resolver {
             argv: raw.argv.iter().map(|word| word.value.clone()).collect(),
             ready: raw.ready.map_or_else(String::new, |ready| ready.value.clone()),
             ready_within: self.duration_or("ready_within", raw.ready_within, Zero::Refused, READY_WITHIN),
+        }
+    }
+
+    /// A header names no node but those that there are; all else in it is as it stands.
+    fn nodes_in_headers(&mut self, raw: &raw::Target, nodes: &[NodePlan]) {
+        for header in raw.headers.values() {
+            let TextOr::Text(text) = &header.value else { continue };
+            for after in text.split("{node.").skip(1) {
+                let Some((name, _)) = after.split_once('}') else { continue };
+                if !nodes.iter().any(|node| node.name.as_str() == name) {
+                    self.mistake(
+                        Diagnostic::new(format!("unknown placeholder `{{node.{name}}}`"))
+                            .at(&header.span, "no node has this name"),
+                    );
+                }
+            }
         }
     }
 

@@ -120,7 +120,9 @@ impl Scene<'_, '_> {
                 format!("{mean:.2} attempts a request {}, up to {most}, more than {bound}", self.when())
             }),
         });
-        self.judge("amplification", format!("<= {bound}"), seen.ok_or_else(|| self.nothing()))
+        let seen = seen.ok_or_else(|| self.nothing());
+        let untold = self.view.why_untold().filter(|_| seen.as_ref().is_ok_and(|seen| seen.broken.is_none()));
+        self.judge("amplification", format!("<= {bound}"), untold.map_or(seen, Err))
     }
 
     fn some_requests(&self) -> Result<(), String> {

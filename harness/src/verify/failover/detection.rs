@@ -6,6 +6,10 @@
 //! - a request whose gateway says that it made more attempts than reached a node;
 //! - a request that failed without any attempt, unless its gateway says that it made none.
 //!
+//! A request that another node served and whose gateway says nothing of its attempts is no evidence that none
+//! was refused before; nor is anything that is said by a gateway which said less than the ledger has. Where too
+//! little else is left, detection is not known.
+//!
 //! Of the last two it is not known when the attempt was made; the latest moment that the record allows
 //! counts, so that an estimate never makes detection look faster. While two nodes are down, such a
 //! request counts against both. Attempts that were under way when the node died were sent to a node
@@ -34,11 +38,17 @@ const TRIAL_SHARE: f64 = 5.0;
 /// that still sent the node its share would have met it in 95 % of cases.
 const RISK: f64 = 0.05;
 
+/// Why detection is not known though enough was served elsewhere.
+const UNSEEN: &str = "a dead node's port refuses, which no proxy sees, and the gateway does not say, or not truly, how \
+                      often it tried (in `x-squall-attempts`, or in the headers that `promises.retries_in` names)";
+
 /// Work that was sent to a dead node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::verify) struct Send {
     /// When, at the latest.
     pub(in crate::verify) at: Nanos,
+    /// And at the earliest: a gateway may try for seconds before it asks another node.
+    from: Nanos,
     /// The proxy saw it or the gateway says so; otherwise it follows from a failure.
     pub(in crate::verify) certain: bool,
 }
@@ -68,11 +78,16 @@ pub(super) fn of(view: &View<'_>, down: Down) -> Detection {
     let apart = allowance(end - down.from, share_of, elsewhere.len());
     let sends = sends(view, down, end);
     let last = last_above(down.from, &sends, apart);
-    let after = elsewhere.iter().filter(|sent| **sent > last).count() as u64;
+    let later = || elsewhere.iter().filter(|elsewhere| elsewhere.sent > last);
+    let after = later().filter(|elsewhere| elsewhere.told).count() as u64;
     let needed = enough(share_of);
     let took = last - down.from;
-    let figure = if after >= needed {
+    let figure = if let Some(why) = view.why_untold() {
+        open(took, why)
+    } else if after >= needed {
         Figure::Known(took)
+    } else if later().count() as u64 >= needed {
+        open(took, UNSEEN.into())
     } else {
         let then = if down.to.is_some() { "it was up again" } else { "the load ended" };
         let went = text::count(after, "request");
@@ -84,10 +99,23 @@ pub(super) fn of(view: &View<'_>, down: Down) -> Detection {
     Detection { figure, sends, resumed }
 }
 
-/// When the requests were sent that another node served while this one was down.
-fn served_elsewhere(view: &View<'_>, down: Down, end: Nanos) -> Vec<Nanos> {
+/// A request that another node served while this one was down.
+struct Elsewhere {
+    sent: Nanos,
+    /// It is known that this one was not tried before: there is no gateway, or it says truly how often it tries.
+    told: bool,
+}
+
+fn served_elsewhere(view: &View<'_>, down: Down, end: Nanos) -> Vec<Elsewhere> {
+    let direct = matches!(view.plan.target.entry, Entry::Node(_));
+    let untrue = |request: &RequestFact| {
+        request.sends <= 1 && request.claimed_attempts.is_some_and(|claimed| claimed < request.attempts)
+    };
+    let truthful = !view.judged().any(untrue);
     let served = view.judged().filter(|request| ok(request) && request.node.is_some_and(|n| n != down.node));
-    served.filter_map(|request| request.sent).filter(|sent| *sent > down.from && *sent < end).collect()
+    let told = |request: &RequestFact| direct || (truthful && request.claimed_attempts.is_some());
+    let elsewhere = |request: &RequestFact| Some(Elsewhere { sent: request.sent?, told: told(request) });
+    served.filter_map(elsewhere).filter(|served| served.sent > down.from && served.sent < end).collect()
 }
 
 /// How far apart single attempts must be to be trials.
@@ -109,7 +137,7 @@ fn sends(view: &View<'_>, down: Down, end: Nanos) -> Vec<Send> {
     let attempts = view.facts.attempts.iter().filter(|attempt| {
         !attempt.probe && attempt.node == down.node && attempt.start > down.from && attempt.start < end
     });
-    let seen = attempts.map(|attempt| Send { at: attempt.start, certain: true });
+    let seen = attempts.map(|attempt| Send { at: attempt.start, from: attempt.start, certain: true });
     let unseen = view.judged().filter_map(|request| refused(view, request, down.from, end));
     let mut sends: Vec<Send> = seen.chain(unseen).collect();
     sends.sort_by_key(|send| send.at);
@@ -133,7 +161,8 @@ fn refused(view: &View<'_>, request: &RequestFact, from: Nanos, end: Nanos) -> O
         }
         _ => return None,
     };
-    Some(Send { at: at.max(from).min(end), certain: request.claimed_attempts.is_some() })
+    let at = at.max(from).min(end);
+    Some(Send { at, from: sent.max(from).min(at), certain: request.claimed_attempts.is_some() })
 }
 
 /// The last work that was more than trials; the death itself when there was none.
@@ -154,7 +183,8 @@ fn resumed(death: Nanos, sends: &[Send], apart: Duration) -> Vec<Send> {
     let mut before = death;
     let mut stopped = false;
     for send in sends.iter().filter(|send| send.certain) {
-        if send.at - before >= apart {
+        // It had stopped only if not even the earliest moment fills the gap.
+        if send.from - before >= apart {
             stopped = true;
         } else if stopped {
             resumed.push(*send);

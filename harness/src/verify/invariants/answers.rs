@@ -14,18 +14,27 @@ pub(super) fn genuine_marker(view: &View<'_>) -> Invariant {
     if let Some(why) = without_proxies(view) {
         return not_checked(GENUINE, why);
     }
-    let mut cases = Cases::default();
+    let (mut cases, mut untold) = (Cases::default(), Cases::default());
     let mut ended = false;
     for request in view.judged() {
         let invented = request.outcome == Outcome::Invented;
         ended |= ok(request) || invented;
-        if invented || (ok(request) && !request.genuine_marker) {
+        if ok(request) && !request.genuine_marker && request.attempts == 0 && !view.untold.is_empty() {
+            let why = "it can't be told which attempt was for it";
+            untold.add(|| format!("request {}: its answer ended with a final marker, and {why}", request.id));
+        } else if invented || (ok(request) && !request.genuine_marker) {
             cases.add(|| {
                 format!("request {}: its answer ended with a final marker that no node sent", request.id)
             });
         }
     }
-    if ended { cases.decide(GENUINE) } else { not_checked(GENUINE, "no answer ended with a final marker") }
+    if !ended {
+        not_checked(GENUINE, "no answer ended with a final marker")
+    } else if cases.count > 0 {
+        cases.decide(GENUINE)
+    } else {
+        untold.doubt(GENUINE)
+    }
 }
 
 /// No answer holds a part twice, or parts of two answers.

@@ -5,9 +5,7 @@ use std::time::Duration;
 use squall_report::Invariant;
 
 use super::{Cases, not_checked, without_proxies};
-use crate::clock::Nanos;
 use crate::fleet::router::Tuning;
-use crate::record::AttemptEnd;
 use crate::scenario::plan::Entry;
 use crate::verify::text;
 use crate::verify::view::View;
@@ -20,34 +18,27 @@ const AFTER: &str = "no attempts after the client left";
 const ON_ITS_WAY: Duration = Duration::from_millis(100);
 
 /// An attempt whose request is in no ledger breaks it. One of which the request can't be told leaves it
-/// open: whatever joins both sides does not see it. Not counted are attempts from before the load (a
-/// gateway that tries its nodes as it starts) and those that a fault ended before they said what they
-/// were for.
+/// open: whatever joins both sides does not see it.
 pub(super) fn belong(view: &View<'_>) -> Invariant {
     if let Some(why) = without_proxies(view) {
         return not_checked(BELONG, why);
     }
     let (mut strays, mut unknown) = (Cases::default(), Cases::default());
     for attempt in &view.work {
-        match attempt.request {
-            Some(request) if view.request(request).is_none() => strays.add(|| {
-                format!(
-                    "attempt {} on {}: there is no request {request}",
-                    attempt.id,
-                    view.node(attempt.node)
-                )
-            }),
-            None if attempt.start > Nanos::ZERO && attempt.how != AttemptEnd::Injected => unknown.add(|| {
-                format!(
-                    "attempt {} on {} at {}: it can't be told for which request; is the message passed on as \
-                     it was?",
-                    attempt.id,
-                    view.node(attempt.node),
-                    attempt.start
-                )
-            }),
-            _ => {}
+        if let Some(request) = attempt.request.filter(|id| view.request(*id).is_none()) {
+            let node = view.node(attempt.node);
+            strays.add(|| format!("attempt {} on {node}: there is no request {request}", attempt.id));
         }
+    }
+    for attempt in &view.untold {
+        unknown.add(|| {
+            format!(
+                "attempt {} on {} at {}: it can't be told for which request; is the message passed on as it was?",
+                attempt.id,
+                view.node(attempt.node),
+                attempt.start
+            )
+        });
     }
     if view.work.is_empty() {
         not_checked(BELONG, "no attempt reached a node")
@@ -98,7 +89,7 @@ pub(super) fn within_retry_bound(view: &View<'_>) -> Invariant {
             });
         }
     }
-    cases.decide(BOUND)
+    cases.decide_of_all(BOUND, view)
 }
 
 /// No attempt begins for a client that has its end already.
@@ -125,5 +116,5 @@ pub(super) fn none_after_the_client_left(view: &View<'_>) -> Invariant {
             });
         }
     }
-    cases.decide(AFTER)
+    cases.decide_of_all(AFTER, view)
 }

@@ -39,9 +39,11 @@ pub(super) fn equal_the_ledger(view: &View<'_>) -> Invariant {
         }
     }
     if seen {
-        cases.decide(NAME)
+        cases.decide_of_all(NAME, view)
     } else {
-        not_checked(NAME, format!("no answer had the header {ATTEMPTS_HEADER}"))
+        let named = &view.plan.target.promises.retries_in;
+        let which = if named.is_empty() { ATTEMPTS_HEADER.to_owned() } else { named.join(" or ") };
+        not_checked(NAME, format!("no answer had the header {which}"))
     }
 }
 

@@ -12,6 +12,7 @@ mod headers;
 mod models;
 mod nodes;
 mod sessions;
+mod told;
 mod waits;
 
 use squall_report::{Fault, Invariant, Verdict};
@@ -50,6 +51,7 @@ pub(super) fn judge(sources: &Sources<'_, '_>) -> Vec<Invariant> {
         nodes::no_herd(view, episodes),
         headers::equal_the_ledger(view),
         waits::kept(view),
+        told::of_waits(view),
         models::as_promised(view),
         sessions::stay(view),
         connections::used_again(view),
@@ -75,6 +77,14 @@ impl Cases {
     /// Holds when there is no case, and is broken otherwise.
     fn decide(self, name: &str) -> Invariant {
         self.verdict(name, Verdict::Fail)
+    }
+
+    /// Holds when there is no case, and each attempt's request is known; what can't be told leaves it open.
+    fn decide_of_all(self, name: &str, view: &View<'_>) -> Invariant {
+        match view.why_untold().filter(|_| self.count == 0) {
+            Some(why) => inconclusive(name, why),
+            None => self.decide(name),
+        }
     }
 
     /// Holds when there is no case; a case leaves it open.

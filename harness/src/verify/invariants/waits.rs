@@ -61,7 +61,7 @@ pub(super) fn kept(view: &View<'_>) -> Invariant {
             });
         }
     }
-    cases.decide(NAME)
+    cases.decide_of_all(NAME, view)
 }
 
 /// A node was to be left alone.

@@ -8,7 +8,7 @@ use super::{Scene, Told};
 type Rule = fn(&Scene<'_, '_>, &Invariant) -> Told;
 
 /// By the words that an invariant begins with.
-pub(super) const RULES: [(&str, Rule); 14] = [
+pub(super) const RULES: [(&str, Rule); 15] = [
     ("every arrival ends exactly once", arrivals),
     ("every attempt belongs to a request", strays),
     ("no success without a genuine final marker", invented),
@@ -23,6 +23,7 @@ pub(super) const RULES: [(&str, Rule); 14] = [
     ("nodes are asked for no model but those promised", models),
     ("a session stays on its node while that is well", sessions),
     ("no attempt before a node's Retry-After is over", waits),
+    ("clients are told of the wait that nodes asked for", told),
 ];
 
 pub(super) fn advise(scene: &Scene<'_, '_>, verdict: Verdict) -> Vec<Advice> {
@@ -61,8 +62,8 @@ fn strays(scene: &Scene<'_, '_>, invariant: &Invariant) -> Told {
     }
     Told::default()
         .means(format!(
-            "Of some attempts it can't be told which request they serve: {} neither passes on the headers \
-             `traceparent` and `x-request-id`, nor the last message as it was.",
+            "Of some attempts it can't be told which request they serve: {} passes on neither the header \
+             `x-squall-request`, nor the trace of `traceparent`, nor the last message as it was.",
             gateway(scene)
         ))
         .look("Whether the gateway rewrites or summarises messages, or asks nodes on its own account.")
@@ -173,6 +174,17 @@ fn waits(_: &Scene<'_, '_>, _: &Invariant) -> Told {
         .means("A node asked to be left alone for a time, and was sent work before it was over: what is over its limit stays there.")
         .look("Whether the gateway reads `Retry-After` of its nodes, and whether all of its workers know of it.")
         .change("Leave a node out of the turn until its `Retry-After` is over; where none is left, pass it on to clients.")
+}
+
+fn told(scene: &Scene<'_, '_>, _: &Invariant) -> Told {
+    Told::default()
+        .means(format!(
+            "Every node said when to come again, and {} kept that to itself: clients try again when they please, \
+             all the sooner the less patient they are.",
+            capital(gateway(scene))
+        ))
+        .look("Which headers of a node's error the gateway passes on, after its last retry as well.")
+        .change("Answer with the shortest `Retry-After` of the nodes, or with the rest of a cooldown of the gateway's own.")
 }
 
 fn capital(text: &str) -> String {

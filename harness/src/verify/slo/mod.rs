@@ -92,6 +92,10 @@ fn judge_one(view: &View<'_>, slo: &Slo, gaps: Option<&Gaps>) -> Judged {
     };
     let Figures { samples, good, bounds, observed, method, effective, design_effect, block, verdict } =
         figures;
+    // Which node served a request, and whether a fault touched it, is known by its attempts.
+    let joined = slo.only.node.is_some() || slo.only.cohort.is_some();
+    let untold = view.why_untold().filter(|_| joined && verdict == Verdict::Pass);
+    let verdict = if untold.is_some() { Verdict::Inconclusive } else { verdict };
     let row = squall_report::Slo {
         name: slo.name.clone(),
         objective: slo.text.clone(),
@@ -120,7 +124,10 @@ fn judge_one(view: &View<'_>, slo: &Slo, gaps: Option<&Gaps>) -> Judged {
         verdict,
         line: view.plan.lines.objective(&slo.name),
     };
-    let reason = (verdict != Verdict::Pass).then(|| reason::of(view, slo, &row));
+    let reason = match untold {
+        Some(why) => Some(format!("`{}`, {}: {why}, so that it may count others", slo.name, slo.text)),
+        None => (verdict != Verdict::Pass).then(|| reason::of(view, slo, &row)),
+    };
     Judged { slo: row, reason }
 }
 

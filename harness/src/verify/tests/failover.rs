@@ -65,6 +65,39 @@ fn detection_lasts_until_the_last_work_by_any_evidence() {
     assert!(probes.0 < Some(1.0), "a probe is no work: {probes:?}");
 }
 
+/// Each request is tried at the dead node for up to four seconds, until the gateway gives up on it.
+#[test]
+fn a_gateway_that_keeps_trying_a_dead_node_has_not_stopped_between() {
+    let mut scene = Scene::sound();
+    scene.retell(|request, attempt| {
+        if request.intended >= DIES && request.intended < BACK {
+            request.claimed_attempts = Some(3);
+            attempt.start = request.intended + seconds(4.0);
+            attempt.end = attempt.start + seconds(0.5);
+            request.end = attempt.end;
+        }
+    });
+    let report = scene.judge();
+    assert_eq!(check(&report, "detection").verdict, Verdict::Fail);
+    let dead = invariant(&report, "a dead node gets only probes after detection");
+    assert_ne!(dead.verdict, Verdict::Fail, "{dead:?}");
+}
+
+#[test]
+fn detection_is_not_known_of_a_gateway_that_does_not_say_truly_how_often_it_tries() {
+    let detected = |say: fn(&mut RequestFact)| {
+        let mut scene = Scene::sound();
+        scene.facts.requests.iter_mut().for_each(say);
+        let report = scene.judge();
+        (report.failover[0].detection_s, check(&report, "detection").verdict)
+    };
+    let silent = detected(|request| request.claimed_attempts = None);
+    assert_eq!(silent, (None, Verdict::Inconclusive), "what the dead port refused nobody saw");
+    let untrue = detected(|request| request.claimed_attempts = Some(u32::from(request.id.0 != 3)));
+    assert_eq!(untrue, (None, Verdict::Inconclusive), "it said less than the ledger has");
+    assert!(detected(|_| ()).0.is_some());
+}
+
 #[test]
 fn detection_is_not_known_when_nothing_could_tell() {
     let mut scene = Scene::sound();

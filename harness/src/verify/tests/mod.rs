@@ -20,6 +20,7 @@ use squall_report::{Check, Cohort, Counts, Fault, Invariant, Lag, Metric, Outcom
 
 use super::{Evidence, judge};
 use crate::clock::Nanos;
+use crate::correlation::KnownBy;
 use crate::fault::NodeState;
 use crate::name::{AttemptId, RequestId};
 use crate::record::{
@@ -215,6 +216,7 @@ fn request(id: u64, sent: Nanos, node: u16) -> RequestFact {
         left: false,
         hedge_won: None,
         claimed_attempts: Some(1),
+        retry_after: None,
         content: Content::Whole,
         marker: true,
         genuine_marker: true,
@@ -230,6 +232,7 @@ fn attempt(id: u64, request: u64, start: Nanos, node: u16) -> AttemptFact {
     AttemptFact {
         id: AttemptId(id),
         request: Some(RequestId(request)),
+        known_by: Some(KnownBy::Header),
         ordinal: 0,
         node,
         start,

@@ -12,6 +12,7 @@ fn after(name: &str, change: impl FnOnce(&mut Scene)) -> (Verdict, usize) {
 
 const BOUND: &str = "attempts within the retry bound";
 const WAITS: &str = "no attempt before a node's Retry-After is over";
+const TOLD: &str = "clients are told of the wait that nodes asked for";
 const MODELS: &str = "nodes are asked for no model but those promised";
 const SESSIONS: &str = "a session stays on its node while that is well";
 const LEAKED: &str = "connections to nodes are not leaked";
@@ -71,6 +72,32 @@ fn a_wait_that_a_node_asked_for() {
         scene.plan.failover = None;
     };
     assert_eq!(after(WAITS, straight).0, Verdict::NotChecked);
+}
+
+/// Request 100 ends with its node's 429.
+#[test]
+fn a_wait_that_a_client_is_to_know_of() {
+    let ends = |attempted: fn(&mut Scene), told: Option<f64>| {
+        after(TOLD, |scene| {
+            scene.plan.target.promises.wait_told = true;
+            asks_for_a_wait(scene);
+            attempted(scene);
+            let request = &mut scene.facts.requests[100];
+            (request.outcome, request.status) = (Outcome::HttpError, Some(429));
+            request.retry_after = told.map(seconds);
+        })
+        .0
+    };
+    assert_eq!(ends(|_| (), None), Verdict::Fail);
+    assert_eq!(ends(|_| (), Some(2.0)), Verdict::Pass);
+    let and_another = |scene: &mut Scene| scene.another_attempt(5.0, 2);
+    assert_eq!(ends(and_another, None), Verdict::NotChecked, "not every node asked for it");
+    let nobodys = |scene: &mut Scene| {
+        scene.facts.attempts.push(AttemptFact { request: None, ..attempt(9_000, 0, at(5.0), 1) });
+    };
+    assert_eq!(ends(nobodys, Some(2.0)), Verdict::Inconclusive, "it may have been this request's");
+    assert_eq!(ends(nobodys, None), Verdict::Fail);
+    assert_eq!(after(TOLD, |_| ()).0, Verdict::NotChecked);
 }
 
 #[test]

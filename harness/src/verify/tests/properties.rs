@@ -70,6 +70,7 @@ fn any_request() -> impl Strategy<Value = RequestFact> {
         left: false,
         hedge_won: None,
         claimed_attempts: who.4,
+        retry_after: None,
         content: what.1,
         marker: what.2[0],
         genuine_marker: what.2[1],
@@ -143,7 +144,7 @@ proptest! {
             ..Recorded::default()
         }, &scene.facts, scene.evidence.clone());
         prop_assert!(!report.reasons.is_empty());
-        prop_assert_eq!(report.invariants.len(), 14);
+        prop_assert_eq!(report.invariants.len(), 15);
         prop_assert!(report.verdict != Verdict::NotChecked);
         if report.verdict == Verdict::Pass {
             prop_assert!(not_well(&report).is_empty() && report.aborted.is_none());

@@ -33,6 +33,8 @@ pub(crate) enum Defect {
     AsksTwice,
     /// Asks a node that fails again, until it does not.
     RetriesWithoutBound,
+    /// Does not tell a client of the wait that every node asked for.
+    HidesWaits,
     /// Takes no notice of a node's `Retry-After`.
     IgnoresRetryAfter,
     /// Has a smaller model answer, and calls it by the name of the one that was asked for.

@@ -17,6 +17,7 @@ use squall::clock::{Clock, Nanos};
 use tokio::task::JoinSet;
 
 use super::defect::Defect;
+use super::manner::Manner;
 
 /// Between two health checks of a node.
 const CHECK_EVERY: Duration = Duration::from_millis(50);
@@ -37,6 +38,7 @@ const NODES: usize = 3;
 /// The nodes of one run.
 pub(super) struct Fleet {
     pub(super) defect: Option<Defect>,
+    pub(super) manner: Manner,
     nodes: Vec<Node>,
     clock: Clock,
     http: Http,
@@ -66,10 +68,11 @@ struct State {
 pub(super) struct Failed;
 
 impl Fleet {
-    pub(super) fn start(origins: Vec<String>, defect: Option<Defect>) -> Arc<Self> {
+    pub(super) fn start(origins: Vec<String>, defect: Option<Defect>, manner: Manner) -> Arc<Self> {
         let nodes = origins.into_iter().map(|origin| Node { origin, state: Mutex::default() }).collect();
         let fleet = Arc::new(Self {
             defect,
+            manner,
             nodes,
             clock: Clock::start(),
             http: http(),
@@ -175,14 +178,11 @@ impl Fleet {
     ) -> Result<Response<Incoming>, Failed> {
         let patience = if self.is(Defect::OutlivesItsClient) { SHORT_PATIENCE } else { PATIENCE };
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+        let (headers, body) = self.manner.onward(&head.headers, &body);
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = head.method.clone();
         *request.uri_mut() = format!("{}{path}", self.nodes[index].origin).parse().map_err(|_| Failed)?;
-        for (name, value) in &head.headers {
-            if !["host", "connection", "content-length", "transfer-encoding"].contains(&name.as_str()) {
-                request.headers_mut().append(name, value.clone());
-            }
-        }
+        *request.headers_mut() = headers;
         match tokio::time::timeout(patience, self.http().request(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(_)) => {

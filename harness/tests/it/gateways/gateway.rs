@@ -23,6 +23,7 @@ use tokio::runtime::Runtime;
 
 use super::defect::Defect;
 use super::fleet::Fleet;
+use super::manner::Manner;
 use super::relay;
 use crate::support::Result;
 
@@ -40,6 +41,7 @@ pub(crate) struct Gateway {
 
 struct Shared {
     defect: Option<Defect>,
+    manner: Manner,
     /// None until a run has said where its nodes are.
     fleet: Mutex<Option<Arc<Fleet>>>,
 }
@@ -47,10 +49,15 @@ struct Shared {
 impl Gateway {
     /// Sound, or with this defect.
     pub(crate) fn start(defect: Option<Defect>) -> Result<Self> {
+        Self::with_manner(defect, Manner::default())
+    }
+
+    /// The same, with this manner.
+    pub(crate) fn with_manner(defect: Option<Defect>, manner: Manner) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { defect, fleet: Mutex::new(None) });
+        let shared = Arc::new(Shared { defect, manner, fleet: Mutex::new(None) });
         let accepting = Arc::clone(&shared);
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -101,7 +108,7 @@ fn ready(shared: &Shared, nodes: &str) -> Response<Body> {
     let origins: Vec<String> = nodes.split(',').map(|url| url.trim_end_matches("/v1").to_owned()).collect();
     let mut fleet = shared.fleet.lock();
     if fleet.as_ref().is_none_or(|fleet| !fleet.has(&origins)) {
-        *fleet = Some(Fleet::start(origins, shared.defect));
+        *fleet = Some(Fleet::start(origins, shared.defect, shared.manner));
     }
     plain(StatusCode::OK, "ready")
 }

@@ -10,6 +10,8 @@
 mod defect;
 mod fleet;
 mod gateway;
+mod identity;
+mod manner;
 mod rates;
 mod relay;
 mod storm;
@@ -37,6 +39,7 @@ const WAITS: &str = "no attempt before a node's Retry-After is over";
 const MODELS: &str = "nodes are asked for no model but those promised";
 const SESSIONS: &str = "a session stays on its node while that is well";
 const LEAKED: &str = "connections to nodes are not leaked";
+const TOLD: &str = "clients are told of the wait that nodes asked for";
 const AVAILABLE: &str = "availability";
 
 /// A gateway that is broken, and what must find it.
@@ -131,15 +134,17 @@ impl Case {
 const ANSWERS: &[Case] = &[
     case(Defect::InventsMarkers, Storm::Death, &[GENUINE], &["silently_truncated"]),
     case(Defect::TruncatesSilently, Storm::Death, &["silently_truncated"], &[]),
-    case(Defect::DuplicatesAfterRetry, Storm::Death, &[OF_ONE_PIECE, "duplicated"], &[]),
-    case(Defect::SplicesAnswers, Storm::Death, &[OF_ONE_PIECE], &["silently_truncated"]),
+    // Neither can say in its head how often it will have asked: what the dead node refused is not known.
+    case(Defect::DuplicatesAfterRetry, Storm::Death, &[OF_ONE_PIECE, "duplicated"], &["detection", DEAD]),
+    case(Defect::SplicesAnswers, Storm::Death, &[OF_ONE_PIECE], &["silently_truncated", "detection", DEAD]),
 ];
 
 /// Attempts that no client needs, or that are not told of as they were.
 const ATTEMPTS: &[Case] = &[
     case(Defect::RetriesWithoutBound, Storm::Errors, &[BOUND], &["amplification"]),
     case(Defect::OutlivesItsClient, Storm::Leaving, &[AFTER], &["amplification"]),
-    case(Defect::LiesOfItsAttempts, Storm::Errors, &[HEADERS], &[]),
+    // What it says is then no evidence of what the dead node refused.
+    case(Defect::LiesOfItsAttempts, Storm::Errors, &[HEADERS], &["detection", DEAD]),
     case(Defect::MakesWorkUp, Storm::Death, &[BELONG], &[]),
     case(Defect::AsksTwice, Storm::Death, &["amplification"], &[]),
 ];

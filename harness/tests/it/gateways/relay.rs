@@ -22,7 +22,6 @@ const ATTEMPTS: u32 = 3;
 const NO_BOUND: u32 = 40;
 /// The node of another model, by its place.
 const ANOTHER: usize = 3;
-const CLAIMED: &str = "x-squall-attempts";
 /// A defect that needs nothing to go wrong befalls every so manieth request.
 const EVERY: u64 = 6;
 /// Events that a spliced answer leaves out.
@@ -47,7 +46,7 @@ struct Asked {
 pub(super) async fn serve(fleet: Arc<Fleet>, head: Parts, body: Bytes) -> Result<Response<Body>, Dropped> {
     if fleet.shaken() && fleet.wrong().is_multiple_of(2) {
         let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "not yet");
-        claim(&mut response, 0);
+        fleet.manner.claim(&mut response, 0);
         return Ok(response);
     }
     let conversation = conversation(&body);
@@ -67,16 +66,16 @@ fn conversation(body: &[u8]) -> u64 {
     xxh3_64(first.map(|message| message["content"].to_string()).unwrap_or_default().as_bytes())
 }
 
-fn claim(response: &mut Response<Body>, attempts: u32) {
-    response.headers_mut().insert(CLAIMED, attempts.into());
-}
-
 impl Asked {
     async fn answered(mut self) -> Result<Response<Body>, Dropped> {
         self.make_work_up();
         let Some((node, answer)) = self.attempt().await else {
             let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "no node could answer");
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            if self.fleet.is(Defect::HidesWaits) {
+                self.fleet.wrong();
+            } else {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
             self.claim(&mut response);
             return Ok(response);
         };
@@ -103,7 +102,7 @@ impl Asked {
             stream::unfold(flow, |mut flow| async move { Some((flow.next().await?.map(Frame::data), flow)) });
         let mut response = response.map(|()| StreamBody::new(body).boxed_unsync());
         if !silent {
-            claim(&mut response, if fleet.is(Defect::LiesOfItsAttempts) { 1 } else { claimed });
+            fleet.manner.claim(&mut response, if fleet.is(Defect::LiesOfItsAttempts) { 1 } else { claimed });
         }
         Ok(response)
     }
@@ -114,7 +113,7 @@ impl Asked {
     }
 
     fn claim(&self, response: &mut Response<Body>) {
-        claim(response, self.attempts);
+        self.fleet.manner.claim(response, self.attempts);
     }
 
     /// Attempts until one is answered, with its node; none when no more may be made.

@@ -167,3 +167,13 @@ fn keys_and_headers_that_would_be_written_down_or_read_by_nobody() {
         assert!(told.contains(part), "`{part}` is not in:\n{told}");
     }
 }
+
+#[test]
+fn headers_that_name_no_node_and_no_header() {
+    let more =
+        "headers = { x-where = \"{node.gamma}, {port}\" }\npromises = { retries_in = [\"no header\"] }";
+    let said = mistakes(&with("router = {}", &format!("router = {{}}\n{more}")));
+    for part in ["unknown placeholder `{node.gamma}`", "no header can be called `no header`", "2 mistakes"] {
+        assert!(said.contains(part), "{part} is missing: {said}");
+    }
+}
