@@ -188,7 +188,9 @@ fn client(picture: &Picture) -> Content {
         row.extend(figures);
         row
     };
-    let most = picture.series.iter().filter_map(|slice| slice.in_flight).max().unwrap_or_default();
+    // The slices are up to a second old.
+    let slices = picture.series.iter().filter_map(|slice| slice.in_flight);
+    let most = slices.chain([picture.in_flight]).max().unwrap_or_default();
     let rows = vec![
         lag("sent late, last second", of.lag),
         lag("sent late, whole run", of.lag_of_run),
