@@ -197,7 +197,8 @@ fn make_folders(dir: &Path) -> Result<(), RunError> {
 }
 
 fn launcher(plan: &Plan, options: &Options) -> Result<Launcher, RunError> {
-    let folder = plan.path.parent().unwrap_or(Path::new("."));
+    // A scenario that is named without a folder lies in the current one.
+    let folder = plan.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Ok(Launcher {
         program: options.program.clone(),
         logs: options.dir.join(LOGS),

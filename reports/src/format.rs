@@ -16,10 +16,11 @@ use crate::{
 pub const NONE: &str = "–";
 
 /// Every end that is no success, the worst for a user first.
-pub(crate) const FAILURES: [Outcome; 10] = [
+pub(crate) const FAILURES: [Outcome; 11] = [
     Outcome::Corrupt,
     Outcome::Invented,
     Outcome::Cut,
+    Outcome::Empty,
     Outcome::Reset,
     Outcome::InBandError,
     Outcome::HttpError,

@@ -76,8 +76,11 @@ impl Ending {
         if let Some(error) = self.unreadable {
             return (Outcome::Corrupt, error).into();
         }
+        // Nothing to read is no answer, however soon it came; a model that is asked in another's chat format stops so.
+        if self.events == 0 {
+            return (Outcome::Empty, "a final marker, and no content before it".into()).into();
+        }
         let wrong = match self.content {
-            _ if self.events == 0 => "empty answer",
             Content::Unknown | Content::Whole => {
                 return Judged { outcome: Outcome::Ok, timeout: None, error: None };
             }
@@ -161,8 +164,10 @@ mod tests {
         for content in [Content::Truncated, Content::Duplicated, Content::Spliced, Content::Different] {
             assert_eq!(outcome(Ending { content, ..ok() }), Outcome::Corrupt);
         }
-        let empty = Ending { events: 0, content: Content::Unknown, ..ok() }.judge();
-        assert_eq!(empty, (Outcome::Corrupt, "empty answer".into()).into());
+        for content in [Content::Unknown, Content::Truncated] {
+            assert_eq!(outcome(Ending { events: 0, content, ..ok() }), Outcome::Empty);
+        }
+        assert_eq!(outcome(Ending { events: 0, genuine: false, ..ok() }), Outcome::Invented);
         assert_eq!(outcome(Ending { unreadable: Some("x".into()), ..ok() }), Outcome::Corrupt);
     }
 

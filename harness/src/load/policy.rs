@@ -55,6 +55,7 @@ fn is_retried(on: &[RetryOn], failed: &Failed) -> bool {
         | Outcome::InBandError
         | Outcome::Invented
         | Outcome::Corrupt
+        | Outcome::Empty
         | Outcome::Shed
         | Outcome::Aborted => return false,
     };

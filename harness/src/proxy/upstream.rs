@@ -112,9 +112,8 @@ impl Upstream {
 struct Link {
     address: SocketAddr,
     sender: SendRequest<Full<Bytes>>,
-    connection: Connection,
-    /// The connection is over, and not to be polled again; who waits has been told the error.
-    over: bool,
+    /// None once it is over, as servers end one that they had promised to keep.
+    connection: Option<Connection>,
 }
 
 type Connection = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
@@ -140,32 +139,35 @@ impl Link {
         let handshake =
             http1::Builder::new().preserve_header_case(true).handshake(TokioIo::new(stream)).await;
         let (sender, connection) = handshake.map_err(|error| how_it_broke(&error))?;
-        Ok(Self { address, sender, connection: Box::pin(connection), over: false })
+        Ok(Self { address, sender, connection: Some(Box::pin(connection)) })
     }
 
     /// It can take a request.
     async fn is_good(&mut self) -> bool {
-        let Self { sender, connection, over, .. } = self;
-        driving(connection, over, sender.ready()).await.is_ok()
+        let Self { sender, connection, .. } = self;
+        driving(connection, sender.ready()).await.is_ok()
     }
 
     async fn try_send(
         &mut self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>, TrySendError<Request<Full<Bytes>>>> {
-        let Self { sender, connection, over, .. } = self;
-        driving(connection, over, sender.try_send_request(request)).await
+        let Self { sender, connection, .. } = self;
+        driving(connection, sender.try_send_request(request)).await
     }
 }
 
-/// Waits for `work`, which has to do with a connection, and drives the connection meanwhile.
-async fn driving<T>(connection: &mut Connection, over: &mut bool, work: impl Future<Output = T>) -> T {
+/// Waits for `work`, which has to do with a connection, and drives the connection meanwhile. One that is over is
+/// dropped at once: only then does its sender know, and a request that was handed to it would wait for ever.
+async fn driving<T>(connection: &mut Option<Connection>, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     poll_fn(|cx| {
         if let Poll::Ready(done) = work.as_mut().poll(cx) {
             return Poll::Ready(done);
         }
-        *over = *over || connection.as_mut().poll(cx).is_ready();
+        if connection.as_mut().is_some_and(|connection| connection.as_mut().poll(cx).is_ready()) {
+            *connection = None;
+        }
         work.as_mut().poll(cx)
     })
     .await
@@ -188,7 +190,7 @@ impl Arriving {
     /// The next frame; none at the body's end.
     pub(super) async fn frame(&mut self) -> Option<Result<Frame<Bytes>, hyper::Error>> {
         let frame = match &mut self.link {
-            Some((link, _)) => driving(&mut link.connection, &mut link.over, self.body.frame()).await,
+            Some((link, _)) => driving(&mut link.connection, self.body.frame()).await,
             None => self.body.frame().await,
         };
         if (frame.is_none() || self.is_whole())

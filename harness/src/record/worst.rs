@@ -25,9 +25,10 @@ const FAULTS: usize = 4;
 const LEAST_TOKENS: u32 = 8;
 
 /// Ways of ending, what misleads a user most first.
-const SEVERITY: [Outcome; 9] = [
+const SEVERITY: [Outcome; 10] = [
     Outcome::Invented,
     Outcome::Corrupt,
+    Outcome::Empty,
     Outcome::Cut,
     Outcome::Reset,
     Outcome::InBandError,

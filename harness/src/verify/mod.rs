@@ -240,6 +240,7 @@ fn total(phases: &[Phase]) -> Counts {
             invented,
             timeout,
             corrupt,
+            empty,
             shed,
             aborted,
         } = phase.counts;
@@ -255,6 +256,7 @@ fn total(phases: &[Phase]) -> Counts {
             invented: sum.invented + invented,
             timeout: sum.timeout + timeout,
             corrupt: sum.corrupt + corrupt,
+            empty: sum.empty + empty,
             shed: sum.shed + shed,
             aborted: sum.aborted + aborted,
         }

@@ -127,7 +127,7 @@ fn cases(api: Api) -> Vec<Case> {
                 case(&[start, text, reason], "cut", 1),
                 case(&[start, text, stop], "cut", 1),
                 case(&[start, text, error], "in_band_error", 1),
-                case(&[start, reason, stop], "corrupt", 0),
+                case(&[start, reason, stop], "empty", 0),
             ]
         }
         Api::OpenaiResponses => {
@@ -147,7 +147,7 @@ fn cases(api: Api) -> Vec<Case> {
                 case(&[text, done], "cut", 1),
                 case(&[text, failed], "in_band_error", 1),
                 case(&[text, error], "in_band_error", 1),
-                case(&[done, end], "corrupt", 0),
+                case(&[done, end], "empty", 0),
             ]
         }
         _ => {
@@ -160,7 +160,7 @@ fn cases(api: Api) -> Vec<Case> {
                 case(&[text, reason], "cut", 1),
                 case(&[text, done], "cut", 1),
                 case(&[text, error, done], "in_band_error", 1),
-                case(&[reason, done], "corrupt", 0),
+                case(&[reason, done], "empty", 0),
             ]
         }
     }
@@ -208,7 +208,7 @@ fn each_way_to_break_a_stream_has_its_class_in_every_api() -> Result {
             if case.outcome == "in_band_error" {
                 assert_eq!(row["error"], "Overloaded");
             }
-            let ended = case.outcome == "ok" || case.outcome == "corrupt";
+            let ended = case.outcome == "ok" || case.outcome == "empty";
             assert_eq!(
                 (&row["marker"], &row["genuine_marker"]),
                 (&json!(ended), &json!(case.events.contains(last(api)))),
@@ -251,5 +251,36 @@ fn a_marker_that_no_node_sent_is_invented_in_every_api() -> Result {
             assert_eq!((&row["outcome"], &row["marker"]), (&json!("invented"), &json!(true)), "{api}: {row}");
         }
     }
+    Ok(())
+}
+
+#[test]
+fn empty_answers_are_a_class_of_their_own_and_never_fast_successes() -> Result {
+    // What llama.cpp's servers say when a model is asked in another model's chat format: a role, and the end of it.
+    let said = ["{\"role\":\"assistant\",\"content\":null}", "{}"];
+    let finish = ["null", "\"stop\""];
+    let chunks = said.iter().zip(finish).map(|(delta, finish)| {
+        format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":{finish}}}]}}\n\n")
+    });
+    let events = chunks.chain(["data: [DONE]\n\n".to_owned()]).collect::<String>();
+    let node = Node::new(move |out, _| stream(out, &events))?;
+    let scene = Scene::new(&format!(
+        "schema = 1\nname = \"x\"\nseed = 7\n[target]\nmodel = \"m\"\nnode = \"a\"\n\
+         [[node]]\nname = \"a\"\nurl = \"http://{}\"\n\
+         [traffic]\narrivals = {{ constant = \"100/s\" }}\nprompts = {{ input = 20, output = 4 }}\n\
+         [[phase]]\nname = \"only\"\nduration = \"600ms\"\n\
+         [[slo]]\nname = \"fast\"\nobjective = \"p90(ttft) <= 60s\"\n\
+         [[slo]]\nname = \"good\"\nobjective = \"success >= 90%\"\n",
+        node.address
+    ))?;
+    assert_eq!(scene.run()?.status.code(), Some(1));
+    let report = scene.report()?;
+    let counts = &report["counts"];
+    assert_eq!((&counts["empty"], &counts["ok"], &counts["corrupt"]), (&json!(60), &json!(0), &json!(0)));
+    for slo in report["slos"].as_array().ok_or("no objectives")? {
+        assert_eq!((&slo["verdict"], &slo["good"]), (&json!("fail"), &json!(0)), "{slo}");
+    }
+    let advice = report["runbook"].to_string();
+    assert!(advice.contains("chat format"), "{advice}");
     Ok(())
 }

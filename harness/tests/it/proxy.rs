@@ -1,6 +1,6 @@
 //! The fault proxy on real sockets: faithful without faults, and each verdict done on the wire as it says.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -179,6 +179,34 @@ fn an_answer_whose_end_is_the_connections_end_stays_whole() -> Result {
     let seen = rig.ask()?;
     assert_eq!(seen.body(), "all of it");
     assert_eq!(rig.attempt()?.end, AttemptEnd::Complete);
+    Ok(())
+}
+
+#[test]
+fn a_node_that_closes_a_connection_it_promised_to_keep_is_asked_on_another() -> Result {
+    // As llama.cpp's server does after each stream, whatever its `Keep-Alive` says.
+    let node = Node::new(|stream, _| {
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nkeep-alive: timeout=5, max=100\r\n\
+                    transfer-encoding: chunked\r\n\r\n";
+        let _ = stream.write_all(format!("{head}e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n").as_bytes());
+        Then::Close
+    })?;
+    let rig = Rig::plain(node.address)?;
+    let mut client = Client::to(rig.proxy.address())?;
+    client.stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    for round in 1..=20 {
+        client.send("POST /v1/chat/completions", "", STREAM_BODY)?;
+        let mut got = Vec::new();
+        while !got.ends_with(b"0\r\n\r\n") {
+            let mut buffer = [0; 1024];
+            let read = client.stream.read(&mut buffer).map_err(|error| format!("round {round}: {error}"))?;
+            assert!(read > 0, "round {round}: the proxy ended the connection");
+            got.extend_from_slice(&buffer[..read]);
+        }
+        let row = rig.attempt()?;
+        assert_eq!((row.status, row.end, row.marker), (Some(200), AttemptEnd::Complete, true), "{row:?}");
+    }
+    assert_eq!(node.requests(), 20);
     Ok(())
 }
 

@@ -140,6 +140,27 @@ fn a_harness_that_is_killed_leaves_no_process_behind() -> Result {
 }
 
 #[test]
+fn the_folder_of_a_scenario_is_known_where_it_is_named_without_one() -> Result {
+    let scene = Scene::new(
+        "schema = 1\nname = \"x\"\nseed = 7\n[target]\nmodel = \"sim\"\nnode = \"a\"\n\
+         [[node]]\nname = \"a\"\ncommand = [\"sh\", \"{dir}/node\", \"{port}\"]\n\
+         ready = \"http://127.0.0.1:{port}/health\"\n\
+         [traffic]\narrivals = { constant = \"20/s\" }\nprompts = { input = 20, output = 4 }\n\
+         [[phase]]\nname = \"only\"\nduration = \"200ms\"\n",
+    )?;
+    let squall = env!("CARGO_BIN_EXE_squall");
+    let node = format!("exec '{squall}' sim --model sim --listen \"127.0.0.1:$1\"\n");
+    fs::write(scene.folder.path().join("node"), node)?;
+    let output = std::process::Command::new(squall)
+        .args(["run", "scenario.toml", "--out", "out"])
+        .current_dir(scene.folder.path())
+        .output()?;
+    assert_ne!(output.status.code(), Some(2), "{}", text(&output));
+    assert_eq!(scene.report()?["counts"]["ok"], 4, "{}", text(&output));
+    Ok(())
+}
+
+#[test]
 fn what_can_be_known_before_the_run_ends_it_with_2() -> Result {
     let good = SCENARIO.replace("FAILOVER", "true");
     let cases = [

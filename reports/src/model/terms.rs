@@ -25,6 +25,9 @@ pub enum Outcome {
     Timeout,
     /// The content differs from what was expected.
     Corrupt,
+    /// It ended with a genuine final marker, and without any content: a model that stops at once, as one does that
+    /// was asked in another model's chat format.
+    Empty,
     /// Not sent: the in-flight cap was reached.
     Shed,
     /// The run ended first.
@@ -44,6 +47,7 @@ impl Outcome {
             Self::Invented => "invented",
             Self::Timeout => "timeout",
             Self::Corrupt => "corrupt",
+            Self::Empty => "empty",
             Self::Shed => "shed",
             Self::Aborted => "aborted",
         }

@@ -37,6 +37,8 @@ pub struct Counts {
     pub invented: u64,
     pub timeout: u64,
     pub corrupt: u64,
+    #[serde(default)]
+    pub empty: u64,
     pub shed: u64,
     pub aborted: u64,
 }
@@ -54,6 +56,7 @@ impl Counts {
             Outcome::Invented => &mut self.invented,
             Outcome::Timeout => &mut self.timeout,
             Outcome::Corrupt => &mut self.corrupt,
+            Outcome::Empty => &mut self.empty,
             Outcome::Shed => &mut self.shed,
             Outcome::Aborted => &mut self.aborted,
         }
@@ -70,6 +73,7 @@ impl Counts {
             + self.invented
             + self.timeout
             + self.corrupt
+            + self.empty
             + self.shed
             + self.aborted
     }

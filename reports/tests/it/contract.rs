@@ -32,6 +32,7 @@ counts.cut                        integer
 counts.invented                   integer
 counts.timeout                    integer
 counts.corrupt                    integer
+counts.empty                      integer
 counts.shed                       integer
 counts.aborted                    integer
 latency[].phase                   string

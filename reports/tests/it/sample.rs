@@ -242,6 +242,7 @@ fn sum(counts: impl Iterator<Item = Counts>) -> Counts {
         invented: a.invented + b.invented,
         timeout: a.timeout + b.timeout,
         corrupt: a.corrupt + b.corrupt,
+        empty: a.empty + b.empty,
         shed: a.shed + b.shed,
         aborted: a.aborted + b.aborted,
     })

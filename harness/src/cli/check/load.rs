@@ -28,9 +28,11 @@ pub(super) fn load(plan: &Plan) -> String {
 
 fn schedule(traffic: &Traffic) -> String {
     let (input, output) = (length(traffic.lengths.input), length(traffic.lengths.output));
-    let lengths = match &traffic.rows {
-        Some(trace) => format!("asking what {} says{}", trace.path.display(), reading(trace)),
-        None => format!("{input} tokens in, {output} out"),
+    let lengths = match (&traffic.rows, &traffic.corpus) {
+        (Some(trace), _) => format!("asking what {} says{}", trace.path.display(), reading(trace)),
+        // Its texts are as long as they are.
+        (None, Some(corpus)) => format!("asking what {} says, {output} out", corpus.display()),
+        (None, None) => format!("{input} tokens in, {output} out"),
     };
     match &traffic.schedule {
         Schedule::Trace { trace, speed } => {

@@ -100,7 +100,7 @@ impl<'a> Window<'a> {
 /// The response ended as HTTP says it should, without an error, and is not whole.
 fn silently_truncated(request: &RequestFact) -> bool {
     let told = match request.outcome {
-        Outcome::Cut | Outcome::Invented | Outcome::Corrupt => {
+        Outcome::Cut | Outcome::Invented | Outcome::Corrupt | Outcome::Empty => {
             request.status.is_some_and(|status| status >= 400)
         }
         // A whole answer, an error that was told, or an end that was the client's own.

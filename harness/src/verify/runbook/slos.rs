@@ -310,6 +310,7 @@ fn kind(request: &RequestFact) -> &'static str {
         (Outcome::ConnectFailed, _) => "connect",
         (Outcome::Reset | Outcome::Cut, _) => "cut",
         (Outcome::Invented | Outcome::Corrupt, _) => "untrue",
+        (Outcome::Empty, _) => "empty",
         (Outcome::Timeout, _) => "timeout",
         (Outcome::Shed, _) => "shed",
         (Outcome::Ok | Outcome::Aborted, _) => "other",
@@ -342,6 +343,11 @@ fn advise_end(told: Told, kind: &str, share: &str) -> Told {
             .means(format!("{share} looked whole to the client and were not: a final marker that no node sent, or other content."))
             .look("The gateway's handling of streams that break: this is the failure that nobody sees in production.")
             .change("End a broken stream with an error; never make up its final marker, never splice a second answer on."),
+        "empty" => told
+            .means(format!("{share} were finished by their node without a word: it stopped before it said anything."))
+            .look("Whether the model is asked in its own chat format: in another's, many stop at once.")
+            .look("Whether stop sequences or a limit on tokens leave room for an answer, and which node said nothing.")
+            .change("Give the server the model's own template; and in a gateway, count an empty answer as a failure."),
         "timeout" => told
             .means(format!("{share} ran into a limit of time (`limits` of the scenario)."))
             .look("Which limit (`timeout` in `requests.jsonl`), and which node held them.")

@@ -18,7 +18,8 @@ fn moment() -> impl Strategy<Value = Nanos> {
 
 fn outcomes() -> impl Strategy<Value = Outcome> {
     use Outcome::{
-        Aborted, ConnectFailed, Corrupt, Cut, HttpError, InBandError, Invented, Ok, Reset, Shed, Timeout,
+        Aborted, ConnectFailed, Corrupt, Cut, Empty, HttpError, InBandError, Invented, Ok, Reset, Shed,
+        Timeout,
     };
     prop::sample::select(vec![
         Ok,
@@ -32,6 +33,7 @@ fn outcomes() -> impl Strategy<Value = Outcome> {
         Invented,
         Timeout,
         Corrupt,
+        Empty,
         Shed,
         Aborted,
     ])

@@ -72,7 +72,7 @@ async fn each_way_to_break_a_stream_has_its_class() -> Result {
         ("no SSE", body_of("200 OK", "<html>").replace("application/json", "text/html"), Outcome::Cut, true),
         ("no JSON", body_of("200 OK", "<html>"), Outcome::Corrupt, true),
         ("no JSON in an event", stream_of(&["data: <html>\n\n".into()]), Outcome::Corrupt, true),
-        ("an empty answer", stream_of(&whole(&[])), Outcome::Corrupt, true),
+        ("an empty answer", stream_of(&whole(&[])), Outcome::Empty, true),
     ];
     for (name, bytes, outcome, clean_end) in cases {
         let load = load(say(bytes).await?).await?;
@@ -81,7 +81,7 @@ async fn each_way_to_break_a_stream_has_its_class() -> Result {
         assert!(row.error.is_some() && row.timeout.is_none(), "{name}: {row:?}");
     }
     let load = load(say(stream_of(&whole(&[]))).await?).await?;
-    assert_eq!(load.alike().error.as_deref(), Some("empty answer"));
+    assert_eq!(load.alike().error.as_deref(), Some("a final marker, and no content before it"));
     assert!(load.alike().marker);
     Ok(())
 }

@@ -20,6 +20,14 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
+fn check_says_that_a_corpus_has_its_own_lengths() {
+    let output = squall().args(["check", "scenarios/conversations.toml"]).output().expect("ran");
+    let plan = text(&output.stdout);
+    assert!(plan.contains("asking what scenarios/corpora/chat.jsonl says, 100 out"), "{plan}");
+    assert!(!plan.contains("tokens in"), "{plan}");
+}
+
+#[test]
 fn check_prints_the_plan() {
     let output = squall().args(["check", "scenarios/quickstart.toml"]).output().expect("ran");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
