@@ -95,6 +95,8 @@ impl Process {
         command.args(arguments).stdin(Stdio::null()).stderr(stderr);
         command.stdout(if pipe_stdout { Stdio::piped() } else { stdout.into() });
         set_own_group(&mut command);
+        let (name, mark) = reaper.mark();
+        command.env(name, mark);
         let failed = |source| FleetError::Spawn { who: output.who.into(), program: program.clone(), source };
         let mut child = tokio::process::Command::from(command).spawn().map_err(failed)?;
         let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);

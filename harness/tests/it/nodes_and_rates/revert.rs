@@ -1,6 +1,7 @@
 //! Whatever ends a run in the middle of a node fault, nothing of it stays: no process, stopped or not.
 
 use std::fs;
+use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -97,6 +98,24 @@ fn ctrl_c_in_the_middle_of_a_node_fault_ends_all_of_it_with_a_report() -> Result
         let report = scene.report()?;
         assert_eq!((code, &report["verdict"]), (Some(3), &"inconclusive".into()), "{plugin}");
         assert_ne!(report["faults"][0]["fired"], 0, "{plugin}");
+    }
+    Ok(())
+}
+
+/// A harness that is killed between the start of a process and its word to the reaper: no test can kill one then, so
+/// this says to a reaper what such a one would have said.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_process_that_the_reaper_was_not_told_of_is_known_by_its_mark() -> Result {
+    for (last_word, stays) in [("", false), (".\n", true)] {
+        let mark = format!("test-{}-{stays}", std::process::id());
+        let start = || Command::new("sleep").arg("60").env("SQUALL_STARTED_BY", &mark).spawn();
+        let mut child = start()?;
+        squall::fleet::reaper::reap(format!("={mark}\n{last_word}").as_bytes())?;
+        let ended = child.try_wait()?.is_some();
+        child.kill()?;
+        child.wait()?;
+        assert_eq!(ended, !stays, "after the last word {last_word:?}");
     }
     Ok(())
 }
