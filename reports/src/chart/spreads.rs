@@ -41,11 +41,12 @@ fn ms(spread: &Spread, value: f64) -> Option<f64> {
 }
 
 fn drawing(all: &[Named<'_>], title: &str) -> Result<String, ChartError> {
-    let is_time = |(of, what): &(&str, &str)| {
+    // On an axis of powers there is no place for a median of nothing: the table has it.
+    let has_place = |(of, what): &(&str, &str)| {
         let mut spreads = all.iter().filter_map(|(_, repeats)| find(repeats, of, what));
-        spreads.any(|spread| ms(spread, spread.most).is_some_and(|ms| ms > 0.0))
+        spreads.all(|spread| ms(spread, spread.median).is_some_and(|ms| ms > 0.0))
     };
-    let rows: Vec<(&str, &str)> = figures(all).into_iter().filter(is_time).collect();
+    let rows: Vec<(&str, &str)> = figures(all).into_iter().filter(has_place).collect();
     let times = all.iter().flat_map(|(_, repeats)| &repeats.spreads);
     let times = times.flat_map(|spread| [ms(spread, spread.least), ms(spread, spread.most)]).flatten();
     let latencies = Latencies::fit(times.filter(|ms| *ms > 0.0), TICKS);
