@@ -359,6 +359,10 @@ impl Run {
             ),
         )?;
         let out = folder.join(name);
+        // A run leaves a folder alone that is there; its report would be read for this one's.
+        if out.exists() {
+            std::fs::remove_dir_all(&out)?;
+        }
         let mut command = match core {
             Some(core) => {
                 let mut taskset = Command::new("taskset");
