@@ -147,6 +147,28 @@ fn a_request_is_told_by_its_header_and_by_its_tag() -> Result {
     Ok(())
 }
 
+/// LiteLLM and OpenAI's client ask for gzip: the ledger would not see an event of what came then.
+#[test]
+fn a_node_is_asked_for_an_answer_that_the_ledger_can_read() -> Result {
+    let node = Node::new(|stream, request| {
+        let asked: Vec<_> = request.lines().filter(|line| line.starts_with("accept-encoding:")).collect();
+        let body = format!("data: {asked:?}\n\ndata: [DONE]\n\n");
+        let length = body.len();
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {length}");
+        let _ = write!(stream, "{head}\r\n\r\n{body}");
+        Then::KeepOpen
+    })?;
+    let rig = Rig::plain(node.address)?;
+    for (headers, asked) in
+        [("accept-encoding: gzip, br\r\n", r#"["accept-encoding: identity"]"#), ("", "[]")]
+    {
+        assert_eq!(rig.ask_with(headers, STREAM_BODY)?.events(), [asked, "[DONE]"]);
+        let row = rig.attempt()?;
+        assert_eq!((row.events, row.marker), (2, true), "{headers:?}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_reset_is_a_reset_and_a_cut_a_cut() -> Result {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
