@@ -4,7 +4,8 @@
 
 use std::io::{self, Write};
 
-use crate::{Failover, Report, Verdict, comparison, format, told};
+use crate::told::{self, Part};
+use crate::{Failover, Report, Verdict, comparison, format};
 
 /// Rows of a table and items of a list; the rest is in `report.html`.
 const MOST_ROWS: usize = 100;
@@ -58,10 +59,10 @@ fn summary(report: &Report, out: &mut Vec<u8>) -> io::Result<()> {
         comparison::rows(control, out)?;
         writeln!(out)?;
     }
-    let told = format::sessions(report.sessions.as_ref()).into_iter().chain(format::clients(&report.clients));
-    let told = format::skipped(&report.skipped).into_iter().chain(told);
-    let told = told.chain(format::correlation(&report.correlation));
-    for said in told.chain(format::answers(&report.answers)) {
+    let told = told::sessions(report.sessions.as_ref()).into_iter().chain(told::clients(&report.clients));
+    let told = told::skipped(&report.skipped).into_iter().chain(told);
+    let told = told.chain(told::correlation(&report.correlation));
+    for said in told.chain(told::answers(&report.answers)) {
         writeln!(out, "{}.\n", text(&said))?;
     }
     writeln!(out, "Repeat it with:\n\n```sh\n{}\n```\n", format::line(&report.command).replace("```", ""))?;
@@ -196,7 +197,7 @@ fn faults(report: &Report, out: &mut Vec<u8>) -> io::Result<()> {
         ]
     });
     table(out, "Faults", &["Plugin", "Nodes", "Phase", "Time", "Fired", "Traps"], rows)?;
-    format::paused(&report.pauses).map_or(Ok(()), |paused| writeln!(out, "{paused}.\n"))
+    told::paused(&report.pauses).map_or(Ok(()), |paused| writeln!(out, "{paused}.\n"))
 }
 
 /// What to do about each check that did not pass.
@@ -270,15 +271,13 @@ fn code(text: &str) -> String {
     format!("`{}`", text.replace('`', "'").replace('|', r"\|"))
 }
 
-/// A sentence of ours: what is between back ticks is code.
+/// A sentence of ours.
 fn prose(sentence: &str) -> String {
-    let parts: Vec<&str> = sentence.split('`').collect();
-    // A lone tick is a tick.
-    if parts.len().is_multiple_of(2) {
-        return text(sentence);
-    }
-    let parts = parts.iter().enumerate();
-    parts.map(|(index, part)| if index % 2 == 1 { code(part) } else { text(part) }).collect()
+    let part = |part| match part {
+        Part::Words(words) => text(words),
+        Part::Code(words) => code(words),
+    };
+    told::parts(sentence).into_iter().map(part).collect()
 }
 
 /// Text from outside, as text: on one line, with nothing that Markdown or HTML would read.

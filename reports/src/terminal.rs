@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 
 use crate::comparison;
-use crate::{Check, Failover, Fault, Invariant, Method, Report, Slo, Verdict, format};
+use crate::{Check, Failover, Fault, Invariant, Method, Report, Slo, Verdict, format, told};
 pub(crate) use table::{Align, Table};
 
 /// Narrower terminals wrap by themselves.
@@ -55,8 +55,8 @@ pub fn write_terminal(
     runbook::what_to_do(report, out, width)?;
     faults(report, out, width)?;
     control(report, out, width)?;
-    said(out, "Sessions", &format::sessions(report.sessions.as_ref()), width)?;
-    said(out, "Answers", &format::answers(&report.answers), width)?;
+    said(out, "Sessions", &told::sessions(report.sessions.as_ref()), width)?;
+    said(out, "Answers", &told::answers(&report.answers), width)?;
     client(report, out, width)?;
     let report_file = format!("{}/report.html", format::line(dir).trim_end_matches('/'));
     writeln!(out, "{}  {report_file}", bold("Report"))?;
@@ -326,7 +326,7 @@ fn faults(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::R
     let digest = format::line(&format::short(&report.fault_log_digest));
     let decided = format!("what they decided has the digest {digest}");
     section(out, "Faults", &decided, &table, width)?;
-    format::paused(&report.pauses).map_or(Ok(()), |paused| wrapped(out, &format!("{paused}."), "  ", width))
+    told::paused(&report.pauses).map_or(Ok(()), |paused| wrapped(out, &format!("{paused}."), "  ", width))
 }
 
 /// A fault's counters and traps.
@@ -386,9 +386,9 @@ fn client(report: &Report, out: &mut (impl Write + ?Sized), width: u16) -> io::R
     );
     writeln!(out, "\n{}", bold("Load generator"))?;
     wrapped(out, &text, "  ", width)?;
-    wrapped(out, &format::carried(client), "  ", width)?;
-    let told = format::skipped(&report.skipped).into_iter().chain(format::clients(&report.clients));
-    let told = told.chain(format::correlation(&report.correlation));
+    wrapped(out, &told::carried(client), "  ", width)?;
+    let told = told::skipped(&report.skipped).into_iter().chain(told::clients(&report.clients));
+    let told = told.chain(told::correlation(&report.correlation));
     told.collect::<Vec<_>>().iter().try_for_each(|text| wrapped(out, text, "  ", width))?;
     writeln!(out)
 }

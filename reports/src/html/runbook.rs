@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use super::{class, mark, section};
-use crate::{Advice, Report, Verdict, format, told};
+use crate::told::{self, Part};
+use crate::{Advice, Report, Verdict, format};
 
 pub(super) fn section_of(report: &Report) -> Markup {
     if report.runbook.is_empty() {
@@ -47,16 +48,14 @@ fn list(title: &str, sentences: &[String]) -> Markup {
     }
 }
 
-/// Words between back ticks as code.
-pub(super) fn ticked(text: &str) -> Markup {
-    let parts: Vec<&str> = text.split('`').collect();
-    // A lone tick is a tick.
-    let whole = parts.len() % 2 == 1;
+/// A sentence of ours.
+pub(super) fn ticked(sentence: &str) -> Markup {
     html! {
-        @if whole {
-            @for (index, part) in parts.iter().enumerate() {
-                @if index % 2 == 1 { code { (part) } } @else { (part) }
+        @for part in told::parts(sentence) {
+            @match part {
+                Part::Words(words) => (words),
+                Part::Code(words) => code { (words) },
             }
-        } @else { (text) }
+        }
     }
 }

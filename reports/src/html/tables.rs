@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{Column, mark, section, table};
 use crate::{
-    Alert, Budget, Burn, Counts, Failover, Fault, Invariant, Report, Severity, Slo, Verdict, format,
+    Alert, Budget, Burn, Counts, Failover, Fault, Invariant, Report, Severity, Slo, Verdict, format, told,
 };
 
 /// Deaths that are told one by one.
@@ -220,7 +220,7 @@ pub(super) fn faults(report: &Report) -> Markup {
     let content = html! {
         @if rows.is_empty() { p.empty { "The scenario has no fault." } }
         @else { (table("Faults of the scenario", &HEAD, &rows)) }
-        @if let Some(paused) = format::paused(&report.pauses) { p { (paused) "." } }
+        @if let Some(paused) = told::paused(&report.pauses) { p { (paused) "." } }
     };
     section("faults", "Faults", &content)
 }
@@ -284,12 +284,12 @@ pub(super) fn counts(report: &Report) -> Markup {
 
 /// What became of sessions, where the load has any.
 pub(super) fn sessions(report: &Report) -> Markup {
-    said("sessions", "Sessions", &format::sessions(report.sessions.as_ref()))
+    said("sessions", "Sessions", &told::sessions(report.sessions.as_ref()))
 }
 
 /// What was found out of the answers' texts, where there is something to say.
 pub(super) fn answers(report: &Report) -> Markup {
-    said("answers", "Answers", &format::answers(&report.answers))
+    said("answers", "Answers", &told::answers(&report.answers))
 }
 
 /// Sentences in a section, where there are any.
@@ -314,9 +314,9 @@ pub(super) fn client(report: &Report) -> Markup {
             @if client.saturated {
                 strong { "It could not keep to its schedule: no verdict can rest on this run's figures." }
             } @else { "It kept to its schedule." }
-            " " (format::carried(client))
+            " " (told::carried(client))
         }
-        @for said in format::skipped(&report.skipped).into_iter().chain(format::clients(&report.clients)).chain(format::correlation(&report.correlation)) {
+        @for said in told::skipped(&report.skipped).into_iter().chain(told::clients(&report.clients)).chain(told::correlation(&report.correlation)) {
             p.lead { (said) "." }
         }
         dl.facts {
