@@ -218,31 +218,18 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 /// Streams a second through one proxy while these faults are on.
 fn proxied(folder: &Path, name: &str, itl: &str, users: u32, faults: &[&str]) -> Result<f64> {
-    let scenario = folder.join(format!("{name}-{itl}.toml"));
-    std::fs::write(
-        &scenario,
-        format!(
-            "schema = 1\nname = \"{name}\"\nseed = 1\n\
-             [target]\napi = \"openai-chat\"\nmodel = \"sim\"\nnode = \"a\"\n\
-             [[node]]\nname = \"a\"\n\
-             sim = {{ ttft = \"1us\", itl = \"{itl}\", slots = {users}, slowdown = 0 }}\n\
-             [traffic]\nusers = {{ count = {users}, think = \"0s\" }}\n\
-             prompts = {{ input = 64, output = 32 }}\n\
-             [[phase]]\nname = \"steady\"\nduration = \"6s\"\nfault = [{}]\n",
-            faults.join(", ")
-        ),
-    )?;
-    let out = folder.join(format!("{name}-{itl}"));
-    if out.exists() {
-        std::fs::remove_dir_all(&out)?;
-    }
-    let output =
-        Command::new(SQUALL).arg("run").arg(&scenario).arg("--quiet").arg("--out").arg(&out).output()?;
-    let report = File::open(out.join("report.json")).map_err(|error| {
-        format!("{name}: {error}; squall said: {}", String::from_utf8_lossy(&output.stderr))
-    })?;
-    let report: Value = serde_json::from_reader(report)?;
-    Ok(number(&report["counts"]["ok"])? / number(&report["duration_s"])?)
+    let scenario = format!(
+        "schema = 1\nname = \"{name}\"\nseed = 1\n\
+         [target]\napi = \"openai-chat\"\nmodel = \"sim\"\nnode = \"a\"\n\
+         [[node]]\nname = \"a\"\n\
+         sim = {{ ttft = \"1us\", itl = \"{itl}\", slots = {users}, slowdown = 0 }}\n\
+         [traffic]\nusers = {{ count = {users}, think = \"0s\" }}\n\
+         prompts = {{ input = 64, output = 32 }}\n\
+         [[phase]]\nname = \"steady\"\nduration = \"6s\"\nfault = [{}]\n",
+        faults.join(", ")
+    );
+    let run = Run::of(folder, &format!("{name}-{itl}"), &scenario, None)?;
+    Ok(run.count("ok")? as f64 / number(&run.report["duration_s"])?)
 }
 
 /// 10,000 open streams at once: memory, and none lost.
@@ -345,19 +332,22 @@ impl Run {
         duration: &str,
         core: Option<&str>,
     ) -> Result<Self> {
-        let scenario = folder.join(format!("{name}.toml"));
         let origin = &node.origin;
-        std::fs::write(
-            &scenario,
-            format!(
-                "schema = 1\nname = \"{name}\"\nseed = 1\n\
-                 [target]\napi = \"openai-chat\"\nmodel = \"sim\"\nurl = \"{origin}/v1\"\n\
-                 [traffic]\n{traffic}\nprompts = {{ input = 64, output = {output} }}\n\
-                 limits = {{ in_flight = 20000, first_token = \"30s\", idle = \"30s\", total = \"60s\" }}\n\
-                 [[phase]]\nname = \"steady\"\nduration = \"{duration}\"\n\
-                 [[slo]]\nname = \"success\"\nobjective = \"success >= 99%\"\n"
-            ),
-        )?;
+        let scenario = format!(
+            "schema = 1\nname = \"{name}\"\nseed = 1\n\
+             [target]\napi = \"openai-chat\"\nmodel = \"sim\"\nurl = \"{origin}/v1\"\n\
+             [traffic]\n{traffic}\nprompts = {{ input = 64, output = {output} }}\n\
+             limits = {{ in_flight = 20000, first_token = \"30s\", idle = \"30s\", total = \"60s\" }}\n\
+             [[phase]]\nname = \"steady\"\nduration = \"{duration}\"\n\
+             [[slo]]\nname = \"success\"\nobjective = \"success >= 99%\"\n"
+        );
+        Self::of(folder, name, &scenario, core)
+    }
+
+    /// Of a scenario, on a core where one is named.
+    fn of(folder: &Path, name: &str, scenario: &str, core: Option<&str>) -> Result<Self> {
+        let file = folder.join(format!("{name}.toml"));
+        std::fs::write(&file, scenario)?;
         let out = folder.join(name);
         // A run leaves a folder alone that is there; its report would be read for this one's.
         if out.exists() {
@@ -371,7 +361,7 @@ impl Run {
             }
             None => Command::new(SQUALL),
         };
-        let output = command.arg("run").arg(&scenario).arg("--quiet").arg("--out").arg(&out).output()?;
+        let output = command.arg("run").arg(&file).arg("--quiet").arg("--out").arg(&out).output()?;
         let report = File::open(out.join("report.json")).map_err(|error| {
             format!("{name}: {error}; squall said: {}", String::from_utf8_lossy(&output.stderr))
         })?;
