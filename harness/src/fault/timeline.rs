@@ -179,17 +179,9 @@ impl Play<'_> {
     fn take_again(&self, index: usize) -> bool {
         let fault = &self.plan.faults[index];
         self.faults.made[index].deeds.take_again(self.faults.control.as_ref(), |node, verdict| {
-            self.recorder.record(Record::Fault(Box::new(FaultRow {
-                at_ns: self.clock.now(),
-                plugin: fault.plugin.name(),
-                fault: fault.index,
-                hook: "resume".into(),
-                verdict: verdict.into(),
-                attempt: None,
-                request: None,
-                ordinal: None,
-                node: Some(node.clone()),
-            })));
+            let whose = (fault.plugin.name(), fault.index);
+            let row = FaultRow::on_node(self.clock.now(), whose, "resume", verdict, node.clone());
+            self.recorder.record(Record::Fault(Box::new(row)));
         })
     }
 

@@ -6,10 +6,11 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-use squall_report::{Cohort, Outcome, WorstRequest};
+use squall_report::{Cohort, Metric, Outcome, WorstRequest};
 
 use super::row::{
-    AttemptEnd, AttemptRow, Content, FaultRow, NodeEvent, PauseEvent, RequestRow, SessionEnd, SessionRow,
+    AttemptEnd, AttemptRow, Content, FaultRow, Moments, NodeEvent, PauseEvent, RequestRow, SessionEnd,
+    SessionRow,
 };
 use super::worst::Picker;
 use super::{
@@ -192,6 +193,18 @@ fn place_of(model: &str, models: &mut Vec<String>) -> u16 {
 }
 
 impl RequestFact {
+    /// A latency of its answer on the clock that objectives use; none where the answer has no such moment, and for
+    /// gaps, which are in no row.
+    pub fn latency(&self, metric: Metric) -> Option<Duration> {
+        let moments = Moments {
+            first_byte: self.first_byte,
+            first_content: self.first_content,
+            last_content: self.last_content,
+            output_tokens: self.output_tokens,
+        };
+        moments.latency_from(self.intended, metric)
+    }
+
     fn of(row: &RequestRow, phase: u16, node: Option<u16>, model: Option<u16>) -> Self {
         Self {
             id: row.id,

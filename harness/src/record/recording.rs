@@ -195,9 +195,7 @@ impl State {
                 break;
             }
         }
-        while let Ok(record) = records.try_recv() {
-            self.take(record)?;
-        }
+        while let Came::Some = self.take_waiting(records)? {}
         self.interval.write(&mut log, self.clock.now()).map_err(unwritable)?;
         self.ledgers.flush()?;
         std::io::Write::flush(&mut file).map_err(unwritable)?;

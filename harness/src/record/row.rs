@@ -151,20 +151,40 @@ impl RequestRow {
     /// A latency of its answer, from `start` where the metric has a start; none where the answer has no such
     /// moment, and for gaps, which are in no row.
     pub fn latency_from(&self, start: Nanos, metric: Metric) -> Option<Duration> {
-        match metric {
-            Metric::Ttft => Some(self.first_content_ns? - start),
-            Metric::Ttfb => Some(self.first_byte_ns? - start),
-            Metric::E2e => Some(self.last_content_ns? - start),
-            Metric::Tpot if self.output_tokens > 1 => {
-                Some((self.last_content_ns? - self.first_content_ns?) / (self.output_tokens - 1))
-            }
-            Metric::Tpot | Metric::Itl => None,
-        }
+        let moments = Moments {
+            first_byte: self.first_byte_ns,
+            first_content: self.first_content_ns,
+            last_content: self.last_content_ns,
+            output_tokens: self.output_tokens,
+        };
+        moments.latency_from(start, metric)
     }
 
     /// The same on the clock that objectives use: from the intended send.
     pub fn latency(&self, metric: Metric) -> Option<Duration> {
         self.latency_from(self.intended_ns, metric)
+    }
+}
+
+/// What the latencies of an answer are made of.
+pub(super) struct Moments {
+    pub(super) first_byte: Option<Nanos>,
+    pub(super) first_content: Option<Nanos>,
+    pub(super) last_content: Option<Nanos>,
+    pub(super) output_tokens: u32,
+}
+
+impl Moments {
+    pub(super) fn latency_from(&self, start: Nanos, metric: Metric) -> Option<Duration> {
+        match metric {
+            Metric::Ttft => Some(self.first_content? - start),
+            Metric::Ttfb => Some(self.first_byte? - start),
+            Metric::E2e => Some(self.last_content? - start),
+            Metric::Tpot if self.output_tokens > 1 => {
+                Some((self.last_content? - self.first_content?) / (self.output_tokens - 1))
+            }
+            Metric::Tpot | Metric::Itl => None,
+        }
     }
 }
 
@@ -326,6 +346,29 @@ pub struct FaultRow {
     pub ordinal: Option<u32>,
     /// The node.
     pub node: Option<NodeName>,
+}
+
+impl FaultRow {
+    /// What a fault does to a node, which is part of no attempt.
+    pub(crate) fn on_node(
+        at_ns: Nanos,
+        (plugin, fault): (String, u32),
+        hook: &str,
+        verdict: &str,
+        node: NodeName,
+    ) -> Self {
+        Self {
+            at_ns,
+            plugin,
+            fault,
+            hook: hook.into(),
+            verdict: verdict.into(),
+            attempt: None,
+            request: None,
+            ordinal: None,
+            node: Some(node),
+        }
+    }
 }
 
 /// A row of `pauses.jsonl`: the storm was paused by hand, or went on.

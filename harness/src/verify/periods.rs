@@ -7,7 +7,6 @@
 use squall_report::{Around, Fault, Metric, Percentiles, Period, PeriodLatency, Point};
 
 use super::failover::Episode;
-use super::slo;
 use super::view::{View, ok};
 use crate::clock::Nanos;
 use crate::record::RequestFact;
@@ -66,7 +65,7 @@ fn latency(requests: &[&RequestFact], metric: Metric) -> Option<PeriodLatency> {
     let failed = requests.iter().filter(|request| !ok(request)).count();
     let good = requests.iter().filter(|request| ok(request));
     let mut latencies: Vec<f64> = good
-        .filter_map(|request| slo::measured(request, metric))
+        .filter_map(|request| request.latency(metric))
         .map(|latency| latency.as_secs_f64() * 1e3)
         .collect();
     latencies.sort_by(f64::total_cmp);

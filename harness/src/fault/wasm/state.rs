@@ -212,17 +212,9 @@ impl State {
         if standing.withdrawn {
             return Err(format!("the fault is over, so that nothing is done to node `{name}` any more"));
         }
-        lent.recorder.record(Record::Fault(Box::new(FaultRow {
-            at_ns: lent.clock.now(),
-            plugin: lent.plugin.clone(),
-            fault: lent.fault,
-            hook: self.hook.into(),
-            verdict: what.into(),
-            attempt: None,
-            request: None,
-            ordinal: None,
-            node: Some(name.clone()),
-        })));
+        let whose = (lent.plugin.clone(), lent.fault);
+        let row = FaultRow::on_node(lent.clock.now(), whose, self.hook, what, name.clone());
+        lent.recorder.record(Record::Fault(Box::new(row)));
         act(lent.control.as_ref(), &name)?;
         lent.deeds.actions.fetch_add(1, Ordering::Relaxed);
         note(&mut standing, name);

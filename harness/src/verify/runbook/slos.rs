@@ -161,7 +161,7 @@ fn failed(scene: &Scene<'_, '_>, plan: &Slo) -> Told {
         Objective::Quality { .. } => return quality(scene, plan),
         Objective::Rate { .. } => return rate(scene, plan),
     };
-    let late = |request: &RequestFact| slo::measured(request, metric).is_some_and(|latency| latency > bound);
+    let late = |request: &RequestFact| request.latency(metric).is_some_and(|latency| latency > bound);
     let misses = Misses::of(view, plan, late);
     let (failed, slow) = (misses.failed.len() as u64, misses.slow.len() as u64);
     // Gaps are in no ledger: of their misses requests say nothing.

@@ -29,7 +29,7 @@ use crate::record::{GapSlice, Gaps, Recorded};
 use crate::scenario::plan::{Counted, Objective, Slo};
 use crate::scenario::samples_for_a_pass;
 use rates::Came;
-pub(super) use samples::{Sample, Which, measured, of as samples_of, selected};
+pub(super) use samples::{Sample, Which, of as samples_of, selected};
 
 /// An objective as it came out, and the sentence on it when it did not pass.
 pub(super) struct Judged {

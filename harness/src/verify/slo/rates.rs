@@ -69,7 +69,7 @@ pub(super) fn came(view: &View<'_>, slo: &Slo, of: Counted) -> Vec<Came> {
 fn meets_all(view: &View<'_>, request: &RequestFact) -> bool {
     view.plan.slos.iter().filter(|slo| samples::counts(view, slo, request, Which::ItsPhases)).all(|slo| {
         let Objective::Latency { metric, bound, .. } = slo.objective else { return true };
-        samples::measured(request, metric).is_none_or(|latency| latency <= bound)
+        request.latency(metric).is_none_or(|latency| latency <= bound)
     })
 }
 

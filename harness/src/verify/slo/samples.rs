@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use squall_report::Metric;
-
 use super::super::view::{View, ok};
 use crate::clock::Nanos;
 use crate::record::RequestFact;
@@ -40,7 +38,7 @@ pub(in super::super) fn of(view: &View<'_>, slo: &Slo, which: Which) -> Vec<Samp
             Objective::Quality { .. } => (request.right?, None),
             Objective::Latency { .. } if !ok(request) => (false, None),
             Objective::Latency { metric, bound, .. } => {
-                let latency = measured(request, metric)?;
+                let latency = request.latency(metric)?;
                 (latency <= bound, Some(latency))
             }
         };
@@ -67,19 +65,6 @@ pub(in super::super) fn counts(view: &View<'_>, slo: &Slo, request: &RequestFact
         && only.cohort.is_none_or(|cohort| cohort == request.cohort)
         && only.node.as_ref().is_none_or(|node| view.is_node(request.node, node))
         && only.model.as_ref().is_none_or(|model| view.model(request) == model)
-}
-
-/// A successful request's sample of a metric, on the intended clock where it has one.
-pub(in super::super) fn measured(request: &RequestFact, metric: Metric) -> Option<Duration> {
-    match metric {
-        Metric::Ttft => Some(request.first_content? - request.intended),
-        Metric::Ttfb => Some(request.first_byte? - request.intended),
-        Metric::E2e => Some(request.last_content? - request.intended),
-        Metric::Tpot if request.output_tokens > 1 => {
-            Some((request.last_content? - request.first_content?) / (request.output_tokens - 1))
-        }
-        Metric::Tpot | Metric::Itl => None,
-    }
 }
 
 /// The smallest value that at least `share` of the samples are not above, milliseconds; none where that
