@@ -147,7 +147,7 @@ fn a_request_is_told_by_its_header_and_by_its_tag() -> Result {
     Ok(())
 }
 
-/// LiteLLM and OpenAI's client ask for gzip: the ledger would not see an event of what came then.
+/// Gateways' clients ask for gzip: the ledger would not see an event of what came then.
 #[test]
 fn a_node_is_asked_for_an_answer_that_the_ledger_can_read() -> Result {
     let node = Node::new(|stream, request| {
