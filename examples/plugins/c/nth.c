@@ -88,12 +88,12 @@ void exports_squall_fault_plugin_response(exports_squall_fault_plugin_attempt_t 
   ret->tag = SQUALL_FAULT_TYPES_RESPONSE_VERDICT_PASS;
 }
 
-void exports_squall_fault_plugin_event(exports_squall_fault_plugin_attempt_t *a,
-                                       exports_squall_fault_plugin_stream_event_t *e,
-                                       exports_squall_fault_plugin_event_verdict_t *ret) {
-  (void)a;
-  exports_squall_fault_plugin_stream_event_free(e);
-  ret->tag = SQUALL_FAULT_TYPES_EVENT_VERDICT_PASS;
+bool exports_squall_fault_plugin_events(exports_squall_fault_plugin_attempt_t *a,
+                                        exports_squall_fault_plugin_event_batch_t *batch,
+                                        exports_squall_fault_plugin_event_ruling_t *ret) {
+  (void)a, (void)ret;
+  exports_squall_fault_plugin_event_batch_free(batch);
+  return false;
 }
 
 void exports_squall_fault_plugin_body(exports_squall_fault_plugin_attempt_t *a, fault_list_u8_t *data,

@@ -3,12 +3,12 @@
 //
 // With `from = "tool_calls"` and `to = "stop"`: the call of a tool that agents then never carry out.
 
-import { count } from 'squall:fault/host@0.2.0';
+import { count } from 'squall:fault/host@0.3.0';
 
 const KNOWN = ['from', 'to'];
 const NONE = {
-  connect: false, request: false, response: false, event: false, data: false, body: false, finish: false,
-  tick: false,
+  connect: false, request: false, response: false, events: false, sizes: false, data: false, body: false,
+  finish: false, tick: false,
 };
 const PASS = { tag: 'pass' };
 const decoder = new TextDecoder();
@@ -22,6 +22,23 @@ function text(table, name, otherwise) {
   // What is thrown is the error of the interface's `result`.
   if (typeof value !== 'string') throw `\`${name}\` is a text`;
   return value;
+}
+
+// An event's payload with the other reason; undefined where it has none to replace.
+function replaced(payload) {
+  // Most events have none: they are not parsed.
+  if (!payload.includes(`"${from}"`)) return;
+  let chunk;
+  try {
+    chunk = JSON.parse(payload);
+  } catch {
+    return;
+  }
+  const hit = (chunk.choices ?? []).filter((choice) => choice.finish_reason === from);
+  if (hit.length === 0) return;
+  for (const choice of hit) choice.finish_reason = to;
+  count('finish reasons replaced', BigInt(hit.length));
+  return JSON.stringify(chunk);
 }
 
 export const plugin = {
@@ -41,24 +58,15 @@ export const plugin = {
     if (unknown !== undefined) throw `unknown parameter \`${unknown}\`, expected one of \`from\`, \`to\``;
     from = text(table, 'from', 'stop');
     to = text(table, 'to', 'length');
-    return { ...NONE, event: true, data: true };
+    return { ...NONE, events: true, data: true };
   },
 
-  event(_attempt, event) {
-    const payload = decoder.decode(event.data);
-    // Most events have none: they are not parsed.
-    if (!payload.includes(`"${from}"`)) return PASS;
-    let chunk;
-    try {
-      chunk = JSON.parse(payload);
-    } catch {
-      return PASS;
+  events(_attempt, { data }) {
+    for (const [place, bytes] of data.entries()) {
+      const payload = replaced(decoder.decode(bytes));
+      // The events after this one come again in another call.
+      if (payload !== undefined) return { place, verdict: { tag: 'replace', val: [encoder.encode(payload)] } };
     }
-    const hit = (chunk.choices ?? []).filter((choice) => choice.finish_reason === from);
-    if (hit.length === 0) return PASS;
-    for (const choice of hit) choice.finish_reason = to;
-    count('finish reasons replaced', BigInt(hit.length));
-    return { tag: 'replace', val: [encoder.encode(JSON.stringify(chunk))] };
   },
 
   // Not asked for, so never called.

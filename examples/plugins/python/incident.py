@@ -60,8 +60,8 @@ class Plugin(exports.Plugin):
     def response(self, a: types.Attempt, head: types.ResponseHead) -> types.ResponseVerdict:
         return types.ResponseVerdict_Pass()
 
-    def event(self, a: types.Attempt, e: types.Event) -> types.EventVerdict:
-        return types.EventVerdict_Pass()
+    def events(self, a: types.Attempt, batch: types.EventBatch) -> types.EventRuling | None:
+        return None
 
     def body(self, a: types.Attempt, data: bytes) -> types.BodyVerdict:
         return types.BodyVerdict_Pass()

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use squall::clock::Nanos;
 use squall::fault::{
-    Attempt, BodyVerdict, Call, Canned, EventVerdict, NodeInfo, NodeState, RequestHead, RequestVerdict,
-    ResponseHead, ResponseVerdict, Specimen, Trap, Trial, Verdict,
+    Attempt, BodyVerdict, Call, Canned, EventRuling, EventVerdict, NodeInfo, NodeState, RequestHead,
+    RequestVerdict, ResponseHead, ResponseVerdict, Specimen, Trap, Trial, Verdict,
 };
 use squall::name::{AttemptId, NodeName, RequestId};
 
@@ -20,7 +20,7 @@ use super::image::Image;
 const LONGEST_LINE: usize = 2_000;
 /// What one verdict may weigh: as much in its headers as in its body, and some room.
 const HEAVIEST: usize = 33 << 20;
-const HOOKS: [&str; 7] = ["describe", "configure", "connect", "request", "response", "event", "body"];
+const HOOKS: [&str; 7] = ["describe", "configure", "connect", "request", "response", "events", "body"];
 
 static INTERFACE: LazyLock<Interface> = LazyLock::new(Interface::new);
 /// Answers with whatever it was handed last.
@@ -61,9 +61,16 @@ fn exchange(from: &mut Unstructured<'_>) -> Result<()> {
                 _ => 0,
             });
         }
-        "event" => {
-            let data = data(from)?;
-            ruled(hook, &trial.fault().event(&call, from.arbitrary()?, &data), |verdict| match verdict {
+        "events" => {
+            // Events are counted from the first of a stream, of which no attempt has billions.
+            let first = u32::from(from.arbitrary::<u16>()?);
+            let payloads = (0..from.int_in_range(1..=4)?).map(|_| data(from)).collect::<Result<Vec<_>>>()?;
+            let ruling = trial.fault().events(&call, first, &payloads);
+            if let Ok(Some(EventRuling { place, .. })) = &ruling {
+                assert!(*place < payloads.len(), "it rules on event {place} of {}", payloads.len());
+            }
+            let verdict = ruling.map(|ruling| ruling.map_or(EventVerdict::Pass, |ruling| ruling.verdict));
+            ruled(hook, &verdict, |verdict| match verdict {
                 EventVerdict::Replace(parts) | EventVerdict::Raw(parts) => parts.iter().map(Bytes::len).sum(),
                 EventVerdict::Last(bytes, _) => bytes.len(),
                 _ => 0,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::exchange::{Answer, Exchange};
 use super::parameters::Configured;
-use super::replay::names;
+use super::replay::{TOGETHER, names};
 use crate::clock::Clock;
 use crate::fault::{Attempt, Trap, Trial};
 use crate::name::AttemptId;
@@ -34,6 +34,7 @@ pub struct Cost {
 pub fn run(configured: Configured, exchange: &Exchange, batches: u32) -> Result<Vec<Cost>, Trap> {
     let Configured { mut trial, hooks, .. } = configured;
     let mut wanted = names(hooks);
+    wanted.extend(hooks.events.then_some(TOGETHER));
     // A plugin that does not want ticks answers them at once.
     let baseline = (!hooks.tick).then_some("tick");
     wanted.extend(baseline);
@@ -102,9 +103,17 @@ impl Calls<'_> {
                 }
                 "request" => drop(fault.request(&call, &self.exchange.request)?),
                 "response" => drop(fault.response(&call, &self.exchange.response)?),
-                "event" => {
+                "events" => {
                     for (index, event) in (0_u32..).zip(events) {
                         drop(fault.event(&call, index, event)?);
+                    }
+                    count += events.len().saturating_sub(1) as u64;
+                }
+                TOGETHER => {
+                    let mut seen = 0;
+                    while let Some(rest) = events.get(seen..).filter(|rest| !rest.is_empty()) {
+                        let ruling = fault.events(&call, seen as u32, rest)?;
+                        seen += ruling.map_or(rest.len(), |ruling| ruling.place + 1);
                     }
                     count += events.len().saturating_sub(1) as u64;
                 }

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::exchange::{Answer, Exchange};
 use super::parameters::{Configured, ParametersError, configure};
-use super::replay::names;
+use super::replay::{TOGETHER, names};
 use crate::clock::Nanos;
-use crate::fault::{Specimen, Trap, Trial, Verdict};
+use crate::fault::{EventRuling, EventVerdict, Hooks, Specimen, Trap, Trial, Verdict};
 
 /// One call.
 #[derive(Clone, Debug, Serialize)]
@@ -38,11 +38,52 @@ pub fn run(
         let actions = trial.take_actions();
         let outcome = if actions.is_empty() { outcome } else { format!("{outcome}; {}", actions.join(", ")) };
         rows.push(Row { hook, outcome, failed, fuel: trial.fuel_used() });
+        let fresh = || configure(specimen, &exchange.nodes, &exchange.granted, Some(with.clone()));
         if failed {
-            trial = configure(specimen, &exchange.nodes, &exchange.granted, Some(with.clone()))?.trial;
+            trial = fresh()?.trial;
+        } else if hook == "events" {
+            rows.extend(together(exchange, hooks, fresh()?.trial, fresh()?.trial));
         }
     }
     Ok(rows)
+}
+
+/// What a plugin decides of an answer's events when they come together, held against what it decides of them one
+/// by one: it must be the same. None where there are not several.
+fn together(exchange: &Exchange, hooks: Hooks, mut one: Trial, mut other: Trial) -> Option<Row> {
+    let Answer::Stream(events) = &exchange.answer else { return None };
+    let call = exchange.call(exchange.attempts.first()?);
+    if events.len() < 2 {
+        return None;
+    }
+    // A plugin may keep in mind what a request says of its answer.
+    let begin = |trial: &mut Trial| {
+        if hooks.request { trial.fault().request(&call, &exchange.request).map(drop) } else { Ok(()) }
+    };
+    let at_once = begin(&mut one).and_then(|()| one.fault().events(&call, 0, events));
+    let one_by_one = begin(&mut other).and_then(|()| {
+        for (place, event) in events.iter().enumerate() {
+            let verdict = other.fault().event(&call, place as u32, event)?;
+            if verdict != EventVerdict::Pass {
+                return Ok(Some(EventRuling { place, verdict }));
+            }
+        }
+        Ok(None)
+    });
+    let number = events.len();
+    let said = |ruling: Result<Option<EventRuling>, Trap>| match ruling {
+        Ok(None) => "all pass".to_owned(),
+        Ok(Some(ruling)) => format!("event {} is the first, {}", ruling.place, ruling.verdict.describe()),
+        Err(trap) => trap.kind.to_string(),
+    };
+    let (at_once, one_by_one) = (said(at_once), said(one_by_one));
+    let failed = at_once != one_by_one;
+    let outcome = if failed {
+        format!("of {number} events shown together: {at_once}; one by one: {one_by_one}")
+    } else {
+        format!("of {number}: {at_once}")
+    };
+    Some(Row { hook: TOGETHER, outcome, failed, fuel: one.fuel_used() })
 }
 
 fn call(trial: &mut Trial, hook: &str, exchange: &Exchange) -> Result<String, Trap> {
@@ -58,7 +99,7 @@ fn call(trial: &mut Trial, hook: &str, exchange: &Exchange) -> Result<String, Tr
         "connect" => fault.connect(&call)?.describe(),
         "request" => fault.request(&call, &exchange.request)?.describe(),
         "response" => fault.response(&call, &exchange.response)?.describe(),
-        "event" => fault.event(&call, 0, &event)?.describe(),
+        "events" => fault.event(&call, 0, &event)?.describe(),
         "body" => fault.body(&call, &body)?.describe(),
         "finish" => fault.finish(&call).map(|()| String::new())?,
         _ => fault.tick(Nanos::ZERO).map(|()| String::new())?,

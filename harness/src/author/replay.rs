@@ -44,15 +44,18 @@ pub fn replay(trial: Trial, hooks: Hooks, exchange: &Exchange) -> Transcript {
     Transcript { text: player.text, trap }
 }
 
+/// The hook for events, called once for all of an answer's, as when they arrive together.
+pub const TOGETHER: &str = "events at once";
+
 /// The names of the hooks that are asked for.
 pub fn names(hooks: Hooks) -> Vec<&'static str> {
-    // `data` is no call of its own.
-    let Hooks { connect, request, response, event, data: _, body, finish, tick } = hooks;
+    // `sizes` and `data` are no calls of their own.
+    let Hooks { connect, request, response, events, sizes: _, data: _, body, finish, tick } = hooks;
     let all = [
         ("connect", connect),
         ("request", request),
         ("response", response),
-        ("event", event),
+        ("events", events),
         ("body", body),
         ("finish", finish),
         ("tick", tick),
@@ -118,7 +121,7 @@ impl Player<'_> {
             }
         }
         match answer {
-            Answer::Stream(events) if self.hooks.event => {
+            Answer::Stream(events) if self.hooks.events => {
                 for (index, data) in (0_u32..).zip(events) {
                     if index > 0 {
                         at = at + *gap;

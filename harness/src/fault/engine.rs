@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::ahead::{Ahead, Arrived};
 use super::{
     Attempt, BodyVerdict, Call, ConnectVerdict, EventVerdict, Fault, Hooks, RequestHead, RequestVerdict,
     ResponseHead, ResponseVerdict, Ruling, Step, Trap, Verdict,
@@ -200,7 +201,16 @@ impl Engine {
         let met = slots.filter_map(|(index, slot)| self.met(index, slot, &attempt)).collect();
         let place = self.nodes.iter().position(|node| *node == attempt.node).unwrap_or(self.nodes.len());
         let engine = Arc::clone(self);
-        AttemptFaults { engine, attempt, node: place as u32, met, switches, head: None, fired: 0 }
+        AttemptFaults {
+            engine,
+            attempt,
+            node: place as u32,
+            met,
+            switches,
+            head: None,
+            arrived: Arrived::default(),
+            fired: 0,
+        }
     }
 
     /// A fault that is on meets the attempt, if it concerns its node and chance chooses it.
@@ -213,6 +223,7 @@ impl Engine {
             slot: index,
             draw: self.draw(slot, attempt, PLUGIN_SALT),
             since_start: attempt.at.since(Nanos(slot.switched_on.load(Ordering::Relaxed))),
+            ahead: Ahead::default(),
         })
     }
 
@@ -289,6 +300,7 @@ struct Met {
     slot: usize,
     draw: u64,
     since_start: Duration,
+    ahead: Ahead,
 }
 
 /// The faults that one attempt meets.
@@ -302,6 +314,7 @@ pub struct AttemptFaults {
     switches: u64,
     /// For faults that begin while the attempt is under way: whether they match it.
     head: Option<Arc<RequestHead>>,
+    arrived: Arrived,
     fired: u32,
 }
 
@@ -324,7 +337,8 @@ impl AttemptFaults {
             all.connect |= hooks.connect;
             all.request |= hooks.request;
             all.response |= hooks.response;
-            all.event |= hooks.event;
+            all.events |= hooks.events;
+            all.sizes |= hooks.sizes;
             all.data |= hooks.data;
             all.body |= hooks.body;
             all.finish |= hooks.finish;
@@ -340,7 +354,7 @@ impl AttemptFaults {
 
     /// A connection was accepted.
     pub fn connect(&mut self) -> Ruling<ConnectVerdict> {
-        self.rule("connect", |hooks| hooks.connect, |fault, call| fault.connect(call))
+        self.rule("connect", |hooks| hooks.connect, |asked| asked.slot.fault().connect(&asked.call))
     }
 
     /// The request has arrived. Faults whose matchers it does not meet leave the attempt here.
@@ -348,7 +362,7 @@ impl AttemptFaults {
         let engine = Arc::clone(&self.engine);
         self.met.retain(|met| matches(&engine.slots[met.slot].plan.matching, head));
         self.head = Some(Arc::clone(head));
-        self.rule("request", |hooks| hooks.request, |fault, call| fault.request(call, head))
+        self.rule("request", |hooks| hooks.request, |asked| asked.slot.fault().request(&asked.call, head))
     }
 
     /// Meets the faults that were switched on since it was last looked; true when there is one. They rule on
@@ -378,17 +392,41 @@ impl AttemptFaults {
 
     /// The node's response head has arrived.
     pub fn response(&mut self, head: &ResponseHead) -> Ruling<ResponseVerdict> {
-        self.rule("response", |hooks| hooks.response, |fault, call| fault.response(call, head))
+        self.rule("response", |hooks| hooks.response, |asked| asked.slot.fault().response(&asked.call, head))
     }
 
-    /// Event `index` of the response has arrived.
-    pub fn event(&mut self, index: u32, data: &Bytes) -> Ruling<EventVerdict> {
-        self.rule("event", |hooks| hooks.event, |fault, call| fault.event(call, index, data))
+    /// Events of the response arrive together, from event `first` on: [`AttemptFaults::arrives`] hands each of
+    /// them over, before [`AttemptFaults::event`] is asked about the first.
+    pub fn arrive_from(&mut self, first: u32) {
+        self.arrived.begin(first);
+    }
+
+    /// The next of the events that arrive together.
+    pub fn arrives(&mut self, payload: Bytes) {
+        self.arrived.push(payload);
+    }
+
+    /// Event `index` of the response, which has arrived, is the next to be passed on.
+    pub fn event(&mut self, index: u32) -> Ruling<EventVerdict> {
+        let arrived = std::mem::take(&mut self.arrived);
+        // A fault is shown no event that one before it may still change.
+        let mut until = arrived.end();
+        let ruling = self.rule(
+            "events",
+            |hooks| hooks.events,
+            |asked| {
+                let verdict = asked.event(&arrived, index, until)?;
+                until = until.min(asked.ahead.passed).max(index + 1);
+                Ok(verdict)
+            },
+        );
+        self.arrived = arrived;
+        ruling
     }
 
     /// The body of an answer that is no stream has arrived whole.
     pub fn body(&mut self, data: &Bytes) -> Ruling<BodyVerdict> {
-        self.rule("body", |hooks| hooks.body, |fault, call| fault.body(call, data))
+        self.rule("body", |hooks| hooks.body, |asked| asked.slot.fault().body(&asked.call, data))
     }
 
     /// The attempt has ended.
@@ -414,27 +452,29 @@ impl AttemptFaults {
         &mut self,
         hook: &'static str,
         wanted: impl Fn(Hooks) -> bool,
-        mut ask: impl FnMut(&mut dyn Fault, &Call<'_>) -> Result<V, Trap>,
+        mut ask: impl FnMut(&mut Asked<'_>) -> Result<V, Trap>,
     ) -> Ruling<V> {
+        let Self { engine, attempt, node, met, fired, .. } = self;
         let mut ruling = Ruling { delay: Duration::ZERO, headers: HeaderMap::new(), verdict: V::PASS };
-        for met in &self.met {
-            let slot = &self.engine.slots[met.slot];
+        for met in met {
+            let slot = &engine.slots[met.slot];
             if !wanted(slot.hooks) || !slot.is_on() {
                 continue;
             }
-            let result = ask(slot.fault().as_mut(), &self.call(met));
-            let verdict = match result {
+            let Met { draw, since_start, ahead, .. } = met;
+            let call = Call { attempt, node: *node, draw: *draw, since_start: *since_start };
+            let verdict = match ask(&mut Asked { engine, slot, call, ahead }) {
                 Ok(verdict) => verdict,
                 Err(trap) => {
-                    self.engine.trapped(slot, trap);
+                    engine.trapped(slot, trap);
                     continue;
                 }
             };
             if verdict == V::PASS {
                 continue;
             }
-            self.fired += 1;
-            self.engine.log(slot, hook, &self.attempt, verdict.describe());
+            *fired += 1;
+            engine.log(slot, hook, attempt, verdict.describe());
             match verdict.step() {
                 Step::Pass => {}
                 Step::Delay(delay) => ruling.delay += delay,
@@ -447,6 +487,37 @@ impl AttemptFaults {
             }
         }
         ruling
+    }
+}
+
+/// A fault that is asked of an attempt.
+struct Asked<'a> {
+    engine: &'a Engine,
+    slot: &'a Slot,
+    call: Call<'a>,
+    ahead: &'a mut Ahead,
+}
+
+impl Asked<'_> {
+    /// What it decides of event `index`; it may be shown those after it, before `until`.
+    fn event(&mut self, arrived: &Arrived, index: u32, until: u32) -> Result<EventVerdict, Trap> {
+        if !self.ahead.knows(index)
+            && let Err(trap) = self.look(arrived, index, until)
+        {
+            if !self.ahead.asks_again() {
+                return Err(trap);
+            }
+            self.engine.trapped(self.slot, trap);
+            if !self.slot.is_on() {
+                return Ok(EventVerdict::Pass);
+            }
+            self.look(arrived, index, until)?;
+        }
+        Ok(self.ahead.take(index))
+    }
+
+    fn look(&mut self, arrived: &Arrived, index: u32, until: u32) -> Result<(), Trap> {
+        self.ahead.look(self.slot.fault().as_mut(), &self.call, arrived, index, until)
     }
 }
 

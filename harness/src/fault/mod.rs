@@ -3,6 +3,7 @@
 //! The guest decides, the host acts. A [`Fault`] returns verdicts; the proxy carries them out and
 //! the host undoes them. No WebAssembly here: `wasm.rs` alone names wasmtime.
 
+mod ahead;
 mod catalogue;
 mod engine;
 mod hold;
@@ -25,7 +26,8 @@ pub use engine::{AttemptFaults, Engine, Tally};
 pub use hold::{Hold, Storm};
 pub use load::{Loaded, PluginError, bytes_of, check_all, describe, load_all};
 pub use verdict::{
-    BodyVerdict, Canned, ConnectVerdict, Ending, EventVerdict, RequestVerdict, ResponseVerdict, Step, Verdict,
+    BodyVerdict, Canned, ConnectVerdict, Ending, EventRuling, EventVerdict, RequestVerdict, ResponseVerdict,
+    Step, Verdict,
 };
 pub use wasm::{Interface, Refusal, Shape, Specimen, Trial};
 
@@ -39,8 +41,10 @@ pub struct Hooks {
     pub request: bool,
     /// Called when the node's response head has arrived.
     pub response: bool,
-    /// Called for each SSE event of the node's response.
-    pub event: bool,
+    /// Called for the SSE events of the node's response.
+    pub events: bool,
+    /// It is told how large the payloads of events are.
+    pub sizes: bool,
     /// It is handed the payloads of events.
     pub data: bool,
     /// Called for the body of an answer that is no stream.
@@ -169,8 +173,19 @@ pub trait Fault: Send {
     fn request(&mut self, call: &Call<'_>, head: &RequestHead) -> Result<RequestVerdict, Trap>;
     /// The node's response head arrived.
     fn response(&mut self, call: &Call<'_>, head: &ResponseHead) -> Result<ResponseVerdict, Trap>;
-    /// SSE event `index` of the response arrived; `data` is its payload.
-    fn event(&mut self, call: &Call<'_>, index: u32, data: &Bytes) -> Result<EventVerdict, Trap>;
+    /// SSE events of the response arrived together, from event `first` on; `payloads` are theirs. What it decides
+    /// of the first that shall not just pass; what comes after that one is asked about again.
+    fn events(
+        &mut self,
+        call: &Call<'_>,
+        first: u32,
+        payloads: &[Bytes],
+    ) -> Result<Option<EventRuling>, Trap>;
+    /// SSE event `index` of the response arrived by itself.
+    fn event(&mut self, call: &Call<'_>, index: u32, payload: &Bytes) -> Result<EventVerdict, Trap> {
+        let ruling = self.events(call, index, std::slice::from_ref(payload))?;
+        Ok(ruling.map_or(EventVerdict::Pass, |ruling| ruling.verdict))
+    }
     /// The body of an answer that is no stream arrived whole.
     fn body(&mut self, call: &Call<'_>, data: &Bytes) -> Result<BodyVerdict, Trap>;
     /// The attempt ended.

@@ -92,6 +92,15 @@ pub enum EventVerdict {
     Hang,
 }
 
+/// What a fault decides of an event among several that arrived together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRuling {
+    /// Its place among them, from 0.
+    pub place: usize,
+    /// What it decides.
+    pub verdict: EventVerdict,
+}
+
 /// How a stream ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {

@@ -133,7 +133,7 @@ pub(super) async fn forward(
     if !streams && !coded && hooks.body {
         return with_body(entry, ender, head, body, about).await;
     }
-    let hooked = streams && hooks.event;
+    let hooked = streams && hooks.events;
     if streams && entry.faults.may_rule() {
         // Events may change, now or once a fault begins, and the length with them.
         head.headers.remove(header::CONTENT_LENGTH);

@@ -18,7 +18,7 @@ use crate::api::Api;
 use crate::clock::Nanos;
 use crate::fault::{Ending, EventVerdict};
 use crate::record::AttemptEnd;
-use crate::sse::Parser;
+use crate::sse::{Event, Parser};
 
 /// Frames that may wait for the client: a slow one slows the node down, as it would without a proxy.
 const WINDOW: usize = 8;
@@ -51,6 +51,18 @@ pub(super) fn broke(entry: &mut Entry, broken: Broken) -> HowToEnd {
 
 /// The client left; its attempt ends as such.
 struct Gone;
+
+/// An event that has arrived and not been passed on.
+struct Waiting {
+    /// Its bytes as they came.
+    raw: Bytes,
+    /// The name that it has.
+    kind: Option<Bytes>,
+    /// It has a payload: faults rule on it.
+    has_data: bool,
+    /// It is the last of its stream.
+    is_last: bool,
+}
 
 /// What is known of an answer when its body is passed on.
 #[derive(Clone, Copy)]
@@ -130,7 +142,7 @@ impl Relay {
             if let Some(data) = frame.data_ref()
                 && self.streams
             {
-                wanted |= self.entry.faults.catch_up() && self.entry.faults.hooks().event;
+                wanted |= self.entry.faults.catch_up() && self.entry.faults.hooks().events;
                 if wanted && !self.scanner.within_event {
                     let data = data.clone();
                     return self.events_from(body, Some(data)).await;
@@ -160,6 +172,7 @@ impl Relay {
     async fn events_from(mut self, mut body: Arriving, next: Option<Bytes>) {
         let mut next = next.map(Frame::data);
         let mut parser = Parser::new();
+        let mut events = Vec::new();
         let mut seen = self.scanner.events;
         let mut index = seen;
         loop {
@@ -184,17 +197,19 @@ impl Relay {
             self.entry.faults.catch_up();
             let mut passed = Passed::of(data.clone());
             parser.push(data);
-            while let Some(event) = parser.next_event() {
+            self.entry.faults.arrive_from(index);
+            events.extend(std::iter::from_fn(|| Some(self.arrived(parser.next_event()?))));
+            for event in events.drain(..) {
                 seen += 1;
                 self.entry.events(seen);
-                let Some(data) = event.data else {
+                if !event.has_data {
                     passed.push(&event.raw);
                     continue;
-                };
-                if self.api.is_last(event.kind.as_deref(), &data) {
+                }
+                if event.is_last {
                     self.entry.marker();
                 }
-                let ruling = self.entry.faults.event(index, &data);
+                let ruling = self.entry.faults.event(index);
                 index += 1;
                 if ruling.delay.is_zero() && ruling.verdict == EventVerdict::Pass {
                     passed.push(&event.raw);
@@ -213,6 +228,17 @@ impl Relay {
                 return;
             }
         }
+    }
+
+    /// An event has arrived, and waits for its turn.
+    fn arrived(&mut self, event: Event) -> Waiting {
+        let Event { raw, data, kind } = event;
+        let is_last = data.as_ref().is_some_and(|data| self.api.is_last(kind.as_deref(), data));
+        let has_data = data.is_some();
+        if let Some(data) = data {
+            self.entry.faults.arrives(data);
+        }
+        Waiting { raw, kind, has_data, is_last }
     }
 
     /// Holds an event that arrived then, and all that follow it, for `delay`.

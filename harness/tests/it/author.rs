@@ -12,7 +12,7 @@ use serde_json::Value;
 use squall::fault::{BUILT_IN, interface};
 
 use crate::support::Result;
-use crate::support::storm::hostile;
+use crate::support::storm::{forgetful, hostile};
 
 /// What a command gave: exit code, stdout, stderr.
 struct Said {
@@ -222,7 +222,7 @@ fn a_call_that_fails_is_named_with_its_hook() -> Result {
     let hostile = hostile().display().to_string();
     for (does, at, words) in [
         ("spin", "request", "units of fuel"),
-        ("panic", "event", "unreachable"),
+        ("panic", "events", "unreachable"),
         ("nonsense", "request", "HTTP"),
         ("spin", "configure", "units of fuel"),
     ] {
@@ -239,6 +239,17 @@ fn a_call_that_fails_is_named_with_its_hook() -> Result {
     let said = squall(folder.path(), &["check", "latency", "--with", "p5 = \"1ms\""])?;
     assert_eq!(said.code, Some(2));
     assert!(said.err.contains("unknown parameter `p5`"), "{}", said.err);
+    Ok(())
+}
+
+#[test]
+fn a_plugin_that_decides_otherwise_of_events_that_come_together_is_found() -> Result {
+    let folder = tempfile::tempdir()?;
+    let said = squall(folder.path(), &["check", &forgetful().display().to_string()])?;
+    assert_eq!(said.code, Some(2), "{}", said.out);
+    let words =
+        ["`events at once`", "shown together: event 3 is the first", "one by one: event 1 is the first"];
+    assert!(words.iter().all(|words| said.err.contains(words)), "{}", said.err);
     Ok(())
 }
 

@@ -72,7 +72,7 @@ fn node_kill_kills_its_own_nodes_when_it_is_told_to() -> Result {
     storm.rig.ask()?;
     assert_eq!(*storm.fleet.done.lock(), ["kill a"]);
     let row = storm.rig.fault()?;
-    assert_eq!((row.hook.as_str(), row.verdict.as_str()), ("event", "kill"));
+    assert_eq!((row.hook.as_str(), row.verdict.as_str()), ("events", "kill"));
     let storm = Storm::new(&node, r#"{ plugin = "node-kill", nodes = ["a", "b"] }"#)?;
     storm.loaded.engine.tick();
     assert_eq!(*storm.fleet.done.lock(), ["kill a", "kill b"]);
@@ -216,16 +216,16 @@ fn a_plugin_that_misbehaves_is_stopped_named_and_takes_nothing_with_it() -> Resu
     let cases = [
         ("spin", "request", SPUN),
         ("spin", "response", SPUN),
-        ("spin", "event", SPUN),
+        ("spin", "events", SPUN),
         ("spin", "connect", SPUN),
         ("spin", "finish", SPUN),
         ("spin", "tick", SPUN),
         ("fill", "request", SPUN),
         ("grow", "request", "64 MiB"),
         // Its stack lies in its memory, at the low end.
-        ("recurse", "event", "out of bounds memory access"),
+        ("recurse", "events", "out of bounds memory access"),
         ("panic", "request", "unreachable"),
-        ("huge", "event", "the most"),
+        ("huge", "events", "the most"),
         ("nonsense", "request", "HTTP"),
     ];
     for (does, at, words) in cases {

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use squall::clock::Nanos;
 use squall::correlation::{REQUEST_HEADER, Which};
 use squall::fault::{
-    BodyVerdict, Call, Canned, ConnectVerdict, Ending, Engine, EventVerdict, Fault, Hooks, RequestHead,
-    RequestVerdict, ResponseHead, ResponseVerdict, Trap,
+    BodyVerdict, Call, Canned, ConnectVerdict, Ending, Engine, EventRuling, EventVerdict, Fault, Hooks,
+    RequestHead, RequestVerdict, ResponseHead, ResponseVerdict, Trap,
 };
 use squall::name::{AttemptId, NodeName, RequestId};
 use squall::record::{AttemptEnd, Record};
@@ -36,7 +36,7 @@ impl Fault for Always {
             connect: matches!(self, Self::Connect(_)),
             request: matches!(self, Self::Request(_)),
             response: matches!(self, Self::Response(_)),
-            event: matches!(self, Self::Event(..)),
+            events: matches!(self, Self::Event(..)),
             body: matches!(self, Self::Body(_)),
             ..Hooks::default()
         }
@@ -50,11 +50,15 @@ impl Fault for Always {
     fn response(&mut self, _: &Call<'_>, _: &ResponseHead) -> std::result::Result<ResponseVerdict, Trap> {
         Ok(if let Self::Response(verdict) = self { verdict.clone() } else { ResponseVerdict::Pass })
     }
-    fn event(&mut self, _: &Call<'_>, index: u32, _: &Bytes) -> std::result::Result<EventVerdict, Trap> {
-        Ok(match self {
-            Self::Event(at, verdict) if *at == index => verdict.clone(),
-            _ => EventVerdict::Pass,
-        })
+    fn events(
+        &mut self,
+        _: &Call<'_>,
+        first: u32,
+        payloads: &[Bytes],
+    ) -> std::result::Result<Option<EventRuling>, Trap> {
+        let Self::Event(at, verdict) = self else { return Ok(None) };
+        let place = at.checked_sub(first).map(|place| place as usize).filter(|place| *place < payloads.len());
+        Ok(place.map(|place| EventRuling { place, verdict: verdict.clone() }))
     }
     fn body(&mut self, _: &Call<'_>, _: &Bytes) -> std::result::Result<BodyVerdict, Trap> {
         Ok(if let Self::Body(verdict) = self { verdict.clone() } else { BodyVerdict::Pass })
@@ -207,10 +211,13 @@ fn an_answer_whose_end_is_the_connections_end_stays_whole() -> Result {
 #[test]
 fn a_node_that_closes_a_connection_it_promised_to_keep_is_asked_on_another() -> Result {
     // As llama.cpp's server does after each stream, whatever its `Keep-Alive` says.
-    let node = Node::new(|stream, _| {
+    let (closed, has_closed) = std::sync::mpsc::channel();
+    let node = Node::new(move |stream, _| {
         let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nkeep-alive: timeout=5, max=100\r\n\
                     transfer-encoding: chunked\r\n\r\n";
         let _ = stream.write_all(format!("{head}e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n").as_bytes());
+        let _ = stream.shutdown(std::net::Shutdown::Both);
+        let _ = closed.send(());
         Then::Close
     })?;
     let rig = Rig::plain(node.address)?;
@@ -227,6 +234,8 @@ fn a_node_that_closes_a_connection_it_promised_to_keep_is_asked_on_another() -> 
         }
         let row = rig.attempt()?;
         assert_eq!((row.status, row.end, row.marker), (Some(200), AttemptEnd::Complete, true), "{row:?}");
+        // A request that is under way when the node closes is lost, with a proxy as without.
+        has_closed.recv_timeout(Duration::from_secs(10))?;
     }
     assert_eq!(node.requests(), 20);
     Ok(())

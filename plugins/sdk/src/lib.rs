@@ -56,8 +56,8 @@ pub use bindings::squall::fault::host;
 /// Control over the nodes that the scenario grants this fault.
 pub use bindings::squall::fault::nodes;
 pub use bindings::squall::fault::types::{
-    Attempt, BodyVerdict, Canned, ConnectVerdict, Description, Ending, Event, EventVerdict, Header, Hooks,
-    Last, Parameter, RequestHead, RequestVerdict, ResponseHead, ResponseVerdict,
+    Attempt, BodyVerdict, Canned, ConnectVerdict, Description, Ending, EventBatch, EventRuling, EventVerdict,
+    Header, Hooks, Last, Parameter, RequestHead, RequestVerdict, ResponseHead, ResponseVerdict,
 };
 pub use chance::{Chance, Lognormal};
 pub use deed::done;
@@ -88,7 +88,8 @@ pub trait Plugin: Sized + 'static {
     fn response(&mut self, _attempt: &Attempt, _head: &ResponseHead) -> ResponseVerdict {
         ResponseVerdict::Pass
     }
-    /// An SSE event has arrived. Its payload is in it with [`Hooks::DATA`] only.
+    /// An SSE event has arrived ([`Hooks::EVENTS`]). Its size and its payload are in it with [`Hooks::SIZES`] and
+    /// [`Hooks::DATA`] only.
     fn event(&mut self, _attempt: &Attempt, _event: &Event) -> EventVerdict {
         EventVerdict::Pass
     }
@@ -102,11 +103,36 @@ pub trait Plugin: Sized + 'static {
     fn tick(&mut self, _now: u64) {}
 }
 
-impl Event {
+/// An event of a stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    /// Its place in the stream, from 0.
+    pub index: u32,
+    /// Bytes of its payload; none for a plugin that did not ask for [`Hooks::SIZES`].
+    pub size: Option<u32>,
+    /// Its payload; none for a plugin that did not ask for [`Hooks::DATA`].
+    pub data: Option<&'a [u8]>,
+}
+
+impl<'a> Event<'a> {
     /// Its payload; empty for a plugin that did not ask for [`Hooks::DATA`].
-    pub fn payload(&self) -> &[u8] {
-        self.data.as_deref().unwrap_or_default()
+    pub fn payload(&self) -> &'a [u8] {
+        self.data.unwrap_or_default()
     }
+}
+
+/// The first verdict other than pass. What comes after its event is not looked at: the host asks again.
+#[doc(hidden)]
+pub fn first_ruling(plugin: &mut impl Plugin, attempt: &Attempt, batch: &EventBatch) -> Option<EventRuling> {
+    let EventBatch { first, count, sizes, data } = batch;
+    (0..*count).find_map(|place| {
+        let size = sizes.as_ref().and_then(|sizes| sizes.get(place as usize).copied());
+        let data = data.as_ref().and_then(|data| data.get(place as usize)).map(Vec::as_slice);
+        match plugin.event(attempt, &Event { index: first + place, size, data }) {
+            EventVerdict::Pass => None,
+            verdict => Some(EventRuling { place, verdict }),
+        }
+    })
 }
 
 /// The value of header `name`, whatever its case, where it is text.
@@ -158,8 +184,11 @@ macro_rules! export {
                 fn response(attempt: $crate::Attempt, head: $crate::ResponseHead) -> $crate::ResponseVerdict {
                     with($crate::ResponseVerdict::Pass, |plugin| plugin.response(&attempt, &head))
                 }
-                fn event(attempt: $crate::Attempt, event: $crate::Event) -> $crate::EventVerdict {
-                    with($crate::EventVerdict::Pass, |plugin| plugin.event(&attempt, &event))
+                fn events(
+                    attempt: $crate::Attempt,
+                    batch: $crate::EventBatch,
+                ) -> Option<$crate::EventRuling> {
+                    with(None, |plugin| $crate::first_ruling(plugin, &attempt, &batch))
                 }
                 fn body(attempt: $crate::Attempt, data: Vec<u8>) -> $crate::BodyVerdict {
                     with($crate::BodyVerdict::Pass, |plugin| plugin.body(&attempt, &data))

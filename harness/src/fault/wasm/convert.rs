@@ -10,8 +10,8 @@ use super::bindings::exports::squall::fault::plugin as wit;
 use super::bindings::squall::fault::types as wit_types;
 use super::in_a_line;
 use crate::fault::{
-    BodyVerdict, Call, Canned, ConnectVerdict, Description, Ending, EventVerdict, Hooks, Parameter,
-    RequestHead, RequestVerdict, ResponseHead, ResponseVerdict,
+    BodyVerdict, Call, Canned, ConnectVerdict, Description, Ending, EventRuling, EventVerdict, Hooks,
+    Parameter, RequestHead, RequestVerdict, ResponseHead, ResponseVerdict,
 };
 
 /// What one verdict may weigh.
@@ -28,7 +28,8 @@ pub(super) fn hooks(hooks: wit::Hooks) -> Hooks {
         connect: hooks.contains(wit::Hooks::CONNECT),
         request: hooks.contains(wit::Hooks::REQUEST),
         response: hooks.contains(wit::Hooks::RESPONSE),
-        event: hooks.contains(wit::Hooks::EVENT),
+        events: hooks.contains(wit::Hooks::EVENTS),
+        sizes: hooks.contains(wit::Hooks::SIZES),
         data: hooks.contains(wit::Hooks::DATA),
         body: hooks.contains(wit::Hooks::BODY),
         finish: hooks.contains(wit::Hooks::FINISH),
@@ -60,10 +61,15 @@ pub(super) fn attempt(call: &Call<'_>) -> wit::Attempt {
     }
 }
 
-/// `with_data`: the payload itself too.
-pub(super) fn event_of(index: u32, data: &Bytes, with_data: bool) -> wit::StreamEvent {
-    let size = u32::try_from(data.len()).unwrap_or(u32::MAX);
-    wit::StreamEvent { index, size, data: with_data.then(|| data.to_vec()) }
+/// Events from `first` on, with as much of them as was asked for.
+pub(super) fn batch(first: u32, payloads: &[Bytes], hooks: Hooks) -> wit::EventBatch {
+    let size = |payload: &Bytes| u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    wit::EventBatch {
+        first,
+        count: payloads.len() as u32,
+        sizes: hooks.sizes.then(|| payloads.iter().map(size).collect()),
+        data: hooks.data.then(|| payloads.iter().map(|payload| payload.to_vec()).collect()),
+    }
 }
 
 fn nanos(duration: Duration) -> u64 {
@@ -132,20 +138,32 @@ pub(super) fn response(verdict: wit::ResponseVerdict) -> Result<ResponseVerdict,
     })
 }
 
-pub(super) fn event(verdict: wit::EventVerdict) -> Result<EventVerdict, String> {
+/// Of a call about `asked` events.
+pub(super) fn event_ruling(
+    ruling: Option<wit::EventRuling>,
+    asked: usize,
+) -> Result<Option<EventRuling>, String> {
+    let Some(wit::EventRuling { place, verdict }) = ruling else { return Ok(None) };
+    let place = usize::try_from(place).ok().filter(|place| *place < asked);
+    let place = place
+        .ok_or_else(|| format!("it rules on an event that is not among the {asked} it was asked about"))?;
+    Ok(Some(EventRuling { place, verdict: event(verdict)? }))
+}
+
+fn event(verdict: wit_types::EventVerdict) -> Result<EventVerdict, String> {
     Ok(match verdict {
-        wit::EventVerdict::Pass => EventVerdict::Pass,
-        wit::EventVerdict::Delay(delay) => EventVerdict::Delay(Duration::from_nanos(delay)),
-        wit::EventVerdict::Drop => EventVerdict::Drop,
-        wit::EventVerdict::Duplicate => EventVerdict::Duplicate,
-        wit::EventVerdict::Replace(payloads) => {
+        wit_types::EventVerdict::Pass => EventVerdict::Pass,
+        wit_types::EventVerdict::Delay(delay) => EventVerdict::Delay(Duration::from_nanos(delay)),
+        wit_types::EventVerdict::Drop => EventVerdict::Drop,
+        wit_types::EventVerdict::Duplicate => EventVerdict::Duplicate,
+        wit_types::EventVerdict::Replace(payloads) => {
             if payloads.len() > MOST_EVENTS {
                 return Err(format!("it makes {} events of one; {MOST_EVENTS} is the most", payloads.len()));
             }
             within(payloads.iter().map(Vec::len).sum())?;
             EventVerdict::Replace(payloads.into_iter().map(Bytes::from).collect())
         }
-        wit::EventVerdict::Raw(writes) => {
+        wit_types::EventVerdict::Raw(writes) => {
             if writes.len() > MOST_WRITES {
                 return Err(format!(
                     "it makes {} writes of an event; {MOST_WRITES} is the most",
@@ -155,7 +173,7 @@ pub(super) fn event(verdict: wit::EventVerdict) -> Result<EventVerdict, String> 
             within(writes.iter().map(Vec::len).sum())?;
             EventVerdict::Raw(writes.into_iter().map(Bytes::from).collect())
         }
-        wit::EventVerdict::Last(last) => {
+        wit_types::EventVerdict::Last(last) => {
             within(last.bytes.len())?;
             let then = match last.then {
                 wit_types::Ending::Close => Ending::Close,
@@ -164,9 +182,9 @@ pub(super) fn event(verdict: wit::EventVerdict) -> Result<EventVerdict, String> 
             };
             EventVerdict::Last(last.bytes.into(), then)
         }
-        wit::EventVerdict::Close => EventVerdict::Close,
-        wit::EventVerdict::Reset => EventVerdict::Reset,
-        wit::EventVerdict::Hang => EventVerdict::Hang,
+        wit_types::EventVerdict::Close => EventVerdict::Close,
+        wit_types::EventVerdict::Reset => EventVerdict::Reset,
+        wit_types::EventVerdict::Hang => EventVerdict::Hang,
     })
 }
 

@@ -20,7 +20,7 @@ use wasmtime::{Config, Store};
 
 use super::interface;
 use super::{
-    BodyVerdict, Call, ConnectVerdict, Description, EventVerdict, Fault, Hooks, RequestHead, RequestVerdict,
+    BodyVerdict, Call, ConnectVerdict, Description, EventRuling, Fault, Hooks, RequestHead, RequestVerdict,
     ResponseHead, ResponseVerdict, Trap, TrapKind,
 };
 use crate::clock::Nanos;
@@ -167,6 +167,7 @@ impl Host {
             hooks: Hooks::default(),
             budget: BEFORE,
             fuel_given: 0,
+            events_at_once: 1,
             trapped: None,
         })
     }
@@ -225,6 +226,8 @@ pub(super) struct Plugin {
     budget: Budget,
     /// What the last call began with.
     fuel_given: u64,
+    /// Events that one call may be about, as far as the last such call shows.
+    events_at_once: usize,
     /// An instance that trapped can't be entered again: it fails the same way for ever.
     trapped: Option<Trap>,
 }
@@ -299,6 +302,14 @@ impl Plugin {
         }
     }
 
+    /// How many events it may be shown in one call, which is to cost no more than a quarter of a call's fuel, after
+    /// one that looked at `seen` of them. A guest that needs much for an event is not to fail because several came
+    /// together.
+    fn room_for_events(&self, seen: usize) -> usize {
+        let room = (self.budget.fuel / 4).saturating_mul(seen as u64) / self.fuel_used().max(1);
+        usize::try_from(room).unwrap_or(usize::MAX).max(1)
+    }
+
     /// The fuel that the last call used.
     fn fuel_used(&self) -> u64 {
         // An engine without fuel would be a mistake of ours, not a call that is free.
@@ -334,11 +345,26 @@ impl Fault for Plugin {
         self.checked("response", convert::response(verdict))
     }
 
-    fn event(&mut self, call: &Call<'_>, index: u32, data: &Bytes) -> Result<EventVerdict, Trap> {
-        let event = convert::event_of(index, data, self.hooks.data);
+    fn events(
+        &mut self,
+        call: &Call<'_>,
+        first: u32,
+        payloads: &[Bytes],
+    ) -> Result<Option<EventRuling>, Trap> {
         let attempt = convert::attempt(call);
-        let verdict = self.call("event", |plugin, store| plugin.call_event(store, attempt, &event))?;
-        self.checked("event", convert::event(verdict))
+        let mut asked = 0;
+        while asked < payloads.len() {
+            let some = &payloads[asked..payloads.len().min(asked + self.events_at_once)];
+            let batch = convert::batch(first + asked as u32, some, self.hooks);
+            let ruling = self.call("events", |plugin, store| plugin.call_events(store, attempt, &batch))?;
+            let ruling = self.checked("events", convert::event_ruling(ruling, some.len()))?;
+            self.events_at_once = self.room_for_events(ruling.as_ref().map_or(some.len(), |r| r.place + 1));
+            if let Some(EventRuling { place, verdict }) = ruling {
+                return Ok(Some(EventRuling { place: asked + place, verdict }));
+            }
+            asked += some.len();
+        }
+        Ok(None)
     }
 
     fn body(&mut self, call: &Call<'_>, data: &Bytes) -> Result<BodyVerdict, Trap> {

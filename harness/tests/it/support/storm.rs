@@ -16,6 +16,11 @@ pub(crate) fn hostile() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/dist-test/hostile.wasm"))
 }
 
+/// The guest that counts events again which come again.
+pub(crate) fn forgetful() -> PathBuf {
+    hostile().with_file_name("forgetful.wasm")
+}
+
 /// A plan with these faults (lines of the scenario's `fault` list), all of them on node `a`'s proxy. Node
 /// `b` exists too, and no fault is granted it unless it says so.
 pub(crate) fn plan(faults: &str) -> Result<Plan> {

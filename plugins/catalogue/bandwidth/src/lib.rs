@@ -63,7 +63,7 @@ impl Plugin for Bandwidth {
     fn hooks(&self) -> Hooks {
         match self.per {
             Per::Connection => Hooks::RESPONSE,
-            Per::Node => Hooks::EVENT | Hooks::BODY,
+            Per::Node => Hooks::EVENTS | Hooks::SIZES | Hooks::BODY,
         }
     }
 
@@ -72,7 +72,8 @@ impl Plugin for Bandwidth {
     }
 
     fn event(&mut self, attempt: &Attempt, event: &Event) -> EventVerdict {
-        self.wait(attempt, event.size as usize + FRAME).map_or(EventVerdict::Pass, EventVerdict::Delay)
+        self.wait(attempt, event.size.unwrap_or_default() as usize + FRAME)
+            .map_or(EventVerdict::Pass, EventVerdict::Delay)
     }
 
     fn body(&mut self, attempt: &Attempt, data: &[u8]) -> BodyVerdict {

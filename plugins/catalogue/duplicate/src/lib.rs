@@ -87,8 +87,8 @@ impl Plugin for Duplicate {
 
     fn hooks(&self) -> Hooks {
         match self.which {
-            Which::Repeat => Hooks::EVENT,
-            Which::Reorder | Which::Replay => Hooks::EVENT | Hooks::DATA | Hooks::FINISH,
+            Which::Repeat => Hooks::EVENTS,
+            Which::Reorder | Which::Replay => Hooks::EVENTS | Hooks::DATA | Hooks::FINISH,
         }
     }
 

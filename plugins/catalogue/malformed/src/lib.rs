@@ -137,10 +137,10 @@ impl Plugin for Malformed {
     fn hooks(&self) -> Hooks {
         match self.which {
             Which::InvalidJson | Which::EmptyChoices | Which::HugeEvent => {
-                Hooks::EVENT | Hooks::DATA | Hooks::BODY
+                Hooks::EVENTS | Hooks::DATA | Hooks::BODY
             }
-            Which::SplitUtf8 | Which::Crlf | Which::Comments => Hooks::EVENT | Hooks::DATA,
-            Which::TruncatedToolArguments => Hooks::EVENT | Hooks::DATA | Hooks::BODY | Hooks::FINISH,
+            Which::SplitUtf8 | Which::Crlf | Which::Comments => Hooks::EVENTS | Hooks::DATA,
+            Which::TruncatedToolArguments => Hooks::EVENTS | Hooks::DATA | Hooks::BODY | Hooks::FINISH,
         }
     }
 

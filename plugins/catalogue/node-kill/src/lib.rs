@@ -80,7 +80,7 @@ impl Plugin for NodeKill {
         match self.when {
             When::AtOnce => Hooks::TICK,
             When::AfterRequests(_) => Hooks::REQUEST | Hooks::TICK,
-            When::AfterEvent(_) => Hooks::EVENT | Hooks::TICK,
+            When::AfterEvent(_) => Hooks::EVENTS | Hooks::TICK,
         }
     }
 

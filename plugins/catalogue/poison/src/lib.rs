@@ -102,7 +102,7 @@ impl Plugin for Poison {
     }
 
     fn hooks(&self) -> Hooks {
-        Hooks::EVENT | Hooks::DATA | Hooks::BODY
+        Hooks::EVENTS | Hooks::DATA | Hooks::BODY
     }
 
     fn event(&mut self, attempt: &Attempt, event: &Event) -> EventVerdict {

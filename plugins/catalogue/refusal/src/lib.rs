@@ -75,7 +75,7 @@ impl Plugin for Refusal {
     }
 
     fn hooks(&self) -> Hooks {
-        Hooks::EVENT | Hooks::DATA | Hooks::BODY
+        Hooks::EVENTS | Hooks::DATA | Hooks::BODY
     }
 
     fn event(&mut self, _: &Attempt, event: &Event) -> EventVerdict {

@@ -86,7 +86,11 @@ impl Plugin for SlowStream {
     }
 
     fn hooks(&self) -> Hooks {
-        Hooks::EVENT | if self.unit == Unit::Bytes { Hooks::RESPONSE } else { Hooks::BODY }
+        Hooks::EVENTS
+            | match self.unit {
+                Unit::Bytes => Hooks::SIZES | Hooks::RESPONSE,
+                Unit::Tokens => Hooks::BODY,
+            }
     }
 
     /// Only asked for with bytes: paces an answer that is no stream.
@@ -105,7 +109,7 @@ impl Plugin for SlowStream {
             Unit::Tokens if index == 0 => return EventVerdict::Pass,
             Unit::Tokens => 1.0,
             // With the field's name before it and the empty line after.
-            Unit::Bytes => f64::from(event.size) + 8.0,
+            Unit::Bytes => f64::from(event.size.unwrap_or_default()) + 8.0,
         };
         EventVerdict::Delay(self.takes(attempt, units))
     }

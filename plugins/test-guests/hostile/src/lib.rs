@@ -56,7 +56,7 @@ words! {
         Connect = "connect",
         Request = "request",
         Response = "response",
-        Event = "event",
+        Events = "events",
         Body = "body",
         Finish = "finish",
         Tick = "tick",
@@ -159,7 +159,7 @@ impl Plugin for Hostile {
     }
 
     fn event(&mut self, _: &Attempt, _: &Event) -> EventVerdict {
-        self.misbehave(At::Event);
+        self.misbehave(At::Events);
         match self.0.does {
             Does::Huge => EventVerdict::Replace(vec![Vec::new(); 20_000]),
             _ => EventVerdict::Pass,

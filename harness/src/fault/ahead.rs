@@ -1,0 +1,119 @@
+//! What one fault has said already of events that have arrived and not been passed on yet.
+//!
+//! Events that arrive together are shown to a plugin in one call, which costs about what a call about one of
+//! them does. What each event gets is what it would get if it were shown by itself: a ruling stops the look
+//! ahead, and a fault sees nothing that one before it may still change.
+
+use bytes::Bytes;
+
+use super::{Call, EventRuling, EventVerdict, Fault, Trap};
+
+/// Events that a fault is shown in its first call on a stream.
+const FIRST: usize = 8;
+/// Events in one call, at most.
+const MOST: usize = 64;
+
+/// The events of one stream that have arrived together.
+#[derive(Debug, Default)]
+pub(super) struct Arrived {
+    /// The place of the first in its stream.
+    first: u32,
+    payloads: Vec<Bytes>,
+}
+
+impl Arrived {
+    pub(super) fn begin(&mut self, first: u32) {
+        self.first = first;
+        self.payloads.clear();
+    }
+
+    pub(super) fn push(&mut self, payload: Bytes) {
+        self.payloads.push(payload);
+    }
+
+    /// The place after the last.
+    pub(super) fn end(&self) -> u32 {
+        self.first + self.payloads.len() as u32
+    }
+
+    /// Those from `from` on and before `to`, `most` of them at most.
+    fn some(&self, from: u32, to: u32, most: usize) -> &[Bytes] {
+        let place = |index: u32| (index.saturating_sub(self.first) as usize).min(self.payloads.len());
+        let (from, to) = (place(from), place(to));
+        &self.payloads[from..to.clamp(from, from + most)]
+    }
+}
+
+/// How far one fault has looked ahead on one stream.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    /// Events before this one pass, as far as this fault goes.
+    pub(super) passed: u32,
+    /// What it decided of event `passed`, where it has been asked.
+    ruling: Option<EventVerdict>,
+    /// Events that it is shown in the next call. A fault that rules on each event would be shown the rest of them
+    /// again and again.
+    at_once: usize,
+    /// Events that it was shown in the last call.
+    shown: usize,
+    /// A call about several failed: which of them it was is found by showing each by itself.
+    alone: bool,
+}
+
+impl Default for Ahead {
+    fn default() -> Self {
+        Self { passed: 0, ruling: None, at_once: FIRST, shown: 0, alone: false }
+    }
+}
+
+impl Ahead {
+    /// It knows what it decides of event `index`.
+    pub(super) fn knows(&self, index: u32) -> bool {
+        self.passed > index || (self.passed == index && self.ruling.is_some())
+    }
+
+    /// Shows `fault` event `index`, and those after it that no fault before it may change any more: those before
+    /// `until`.
+    pub(super) fn look(
+        &mut self,
+        fault: &mut dyn Fault,
+        call: &Call<'_>,
+        arrived: &Arrived,
+        index: u32,
+        until: u32,
+    ) -> Result<(), Trap> {
+        let shown = arrived.some(index, until, if self.alone { 1 } else { self.at_once });
+        self.shown = shown.len();
+        match fault.events(call, index, shown)? {
+            None => {
+                self.passed = index + shown.len() as u32;
+                self.ruling = None;
+                self.at_once = (self.at_once * 2).min(MOST);
+            }
+            Some(EventRuling { place, verdict }) => {
+                self.passed = index + place as u32;
+                self.ruling = Some(verdict);
+                self.at_once = place.max(1);
+            }
+        }
+        Ok(())
+    }
+
+    /// After a call that failed: it may have failed for another event than the first, which is shown by itself then.
+    pub(super) fn asks_again(&mut self) -> bool {
+        self.alone |= self.shown > 1;
+        self.shown > 1
+    }
+
+    /// What it decided of event `index`, which it [knows](Ahead::knows).
+    pub(super) fn take(&mut self, index: u32) -> EventVerdict {
+        if self.passed != index {
+            return EventVerdict::Pass;
+        }
+        self.passed += 1;
+        self.ruling.take().unwrap_or(EventVerdict::Pass)
+    }
+}
+
+#[cfg(test)]
+mod tests;

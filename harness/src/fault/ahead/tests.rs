@@ -1,0 +1,202 @@
+//! Looking ahead changes no verdict: what comes together gets what it would get one by one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use proptest::prelude::*;
+
+use super::*;
+use crate::clock::{Clock, Nanos};
+use crate::correlation::Correlator;
+use crate::fault::{
+    Attempt, AttemptFaults, BodyVerdict, ConnectVerdict, Engine, Hooks, RequestHead, RequestVerdict,
+    ResponseHead, ResponseVerdict, Ruling, TrapKind,
+};
+use crate::name::{AttemptId, NodeName, RequestId};
+use crate::record::Recorder;
+use crate::scenario::plan::{FaultPlan, Matching, OnTrap, PluginRef};
+
+/// What a scripted fault does at an event.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Act {
+    Pass,
+    Delay(u64),
+    Drop,
+    Close,
+    Trap,
+}
+
+type Calls = Arc<Mutex<Vec<(u32, usize)>>>;
+
+/// Does at each event what its script says, and at those after it nothing.
+struct Scripted {
+    script: Vec<Act>,
+    /// Events in each call.
+    calls: Calls,
+}
+
+impl Fault for Scripted {
+    fn hooks(&self) -> Hooks {
+        Hooks { events: true, ..Hooks::default() }
+    }
+    fn events(&mut self, _: &Call<'_>, first: u32, payloads: &[Bytes]) -> Result<Option<EventRuling>, Trap> {
+        self.calls.lock().push((first, payloads.len()));
+        for (place, payload) in payloads.iter().enumerate() {
+            let index = first + place as u32;
+            assert_eq!(payload[..], index.to_le_bytes(), "an event comes with its own payload");
+            let verdict = match self.script.get(index as usize).unwrap_or(&Act::Pass) {
+                Act::Pass => continue,
+                Act::Delay(ms) => EventVerdict::Delay(Duration::from_millis(*ms)),
+                Act::Drop => EventVerdict::Drop,
+                Act::Close => EventVerdict::Close,
+                Act::Trap => {
+                    let kind = TrapKind::Other(index.to_string());
+                    return Err(Trap { plugin: "scripted".into(), hook: "events", kind });
+                }
+            };
+            return Ok(Some(EventRuling { place, verdict }));
+        }
+        Ok(None)
+    }
+    fn connect(&mut self, _: &Call<'_>) -> Result<ConnectVerdict, Trap> {
+        Ok(ConnectVerdict::Pass)
+    }
+    fn request(&mut self, _: &Call<'_>, _: &RequestHead) -> Result<RequestVerdict, Trap> {
+        Ok(RequestVerdict::Pass)
+    }
+    fn response(&mut self, _: &Call<'_>, _: &ResponseHead) -> Result<ResponseVerdict, Trap> {
+        Ok(ResponseVerdict::Pass)
+    }
+    fn body(&mut self, _: &Call<'_>, _: &Bytes) -> Result<BodyVerdict, Trap> {
+        Ok(BodyVerdict::Pass)
+    }
+    fn finish(&mut self, _: &Call<'_>) -> Result<(), Trap> {
+        Ok(())
+    }
+    fn tick(&mut self, _: Nanos) -> Result<(), Trap> {
+        Ok(())
+    }
+    fn revive(&mut self) -> Result<(), Trap> {
+        Ok(())
+    }
+}
+
+/// An attempt that meets faults with these scripts, in this order, and what each is shown.
+fn attempt(scripts: &[Vec<Act>]) -> (AttemptFaults, Vec<Calls>) {
+    let calls: Vec<Calls> = scripts.iter().map(|_| Calls::default()).collect();
+    let faults = (0..).zip(scripts).zip(&calls).map(|((index, script), calls)| {
+        let plan = FaultPlan {
+            index,
+            plugin: PluginRef::BuiltIn("scripted".into()),
+            phase: 0,
+            nodes: vec![NodeName::from("a")],
+            on: Nanos::ZERO,
+            off: Nanos(u64::MAX),
+            share: 1.0,
+            matching: Matching::default(),
+            with: serde_json::Value::Null,
+            on_trap: OnTrap::Skip,
+        };
+        let fault = Scripted { script: script.clone(), calls: Arc::clone(calls) };
+        (plan, Box::new(fault) as Box<dyn Fault>)
+    });
+    let (recorder, records) = Recorder::channel();
+    // Nobody reads the log here.
+    drop(records);
+    let nodes = vec![NodeName::from("a")];
+    let engine =
+        Engine::new(1, Clock::stopped(), recorder, Arc::new(Correlator::new()), nodes, faults.collect());
+    (0..scripts.len()).for_each(|index| engine.switch_on(index));
+    let attempt = Attempt {
+        id: AttemptId(1),
+        node: NodeName::from("a"),
+        request: Some(RequestId(1)),
+        ordinal: 0,
+        at: Nanos::ZERO,
+    };
+    (engine.meet(attempt), calls)
+}
+
+/// What each event gets when they arrive in chunks of these lengths; no more after one that ends the stream.
+fn rulings(scripts: &[Vec<Act>], chunks: &[usize]) -> Vec<Ruling<EventVerdict>> {
+    let (mut faults, _) = attempt(scripts);
+    let (mut all, mut first) = (Vec::new(), 0);
+    for chunk in chunks {
+        let end = first + *chunk as u32;
+        faults.arrive_from(first);
+        (first..end).for_each(|index| faults.arrives(Bytes::copy_from_slice(&index.to_le_bytes())));
+        for index in first..end {
+            all.push(faults.event(index));
+            if all.last().is_some_and(|ruling| ruling.verdict == EventVerdict::Close) {
+                return all;
+            }
+        }
+        first = end;
+    }
+    all
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        12 => Just(Act::Pass),
+        2 => (1..5_u64).prop_map(Act::Delay),
+        1 => Just(Act::Drop),
+        1 => Just(Act::Close),
+        1 => Just(Act::Trap),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn events_that_arrive_together_get_what_they_get_one_by_one(
+        scripts in prop::collection::vec(prop::collection::vec(act(), 0..40), 1..4),
+        chunks in prop::collection::vec(1..20_usize, 1..6),
+    ) {
+        let together = rulings(&scripts, &chunks);
+        let one_by_one = rulings(&scripts, &vec![1; chunks.iter().sum()]);
+        prop_assert_eq!(together, one_by_one);
+    }
+}
+
+/// The calls that each of the faults gets for `events` events at once.
+fn calls(scripts: &[Vec<Act>], events: u32) -> Vec<Vec<(u32, usize)>> {
+    let (mut faults, calls) = attempt(scripts);
+    faults.arrive_from(0);
+    (0..events).for_each(|index| faults.arrives(Bytes::copy_from_slice(&index.to_le_bytes())));
+    (0..events).for_each(|index| drop(faults.event(index)));
+    calls.iter().map(|calls| calls.lock().clone()).collect()
+}
+
+#[test]
+fn what_passes_is_shown_in_ever_larger_calls() {
+    assert_eq!(calls(&[vec![]], 100), [vec![(0, 8), (8, 16), (24, 32), (56, 44)]]);
+}
+
+#[test]
+fn a_fault_is_shown_nothing_that_one_before_it_may_still_change() {
+    let first = [vec![Act::Pass; 3], vec![Act::Delay(1)]].concat();
+    let [first, second] = calls(&[first, vec![]], 8).try_into().expect("two");
+    assert_eq!(first, [(0, 8), (4, 3), (7, 1)]);
+    // Event 3 is held, which changes none of it; those after it wait for what the first says of them.
+    assert_eq!(second, [(0, 3), (3, 1), (4, 3), (7, 1)]);
+}
+
+#[test]
+fn a_fault_that_rules_on_each_event_is_shown_each_once_or_so() {
+    let [calls] = calls(&[vec![Act::Delay(1); 64]], 64).try_into().expect("one");
+    assert_eq!(calls.len(), 64);
+    assert_eq!(calls.iter().map(|(_, shown)| shown).sum::<usize>(), 8 + 63);
+}
+
+#[test]
+fn after_a_call_that_failed_events_are_shown_by_themselves() {
+    let script = [Act::Pass, Act::Delay(1), Act::Trap, Act::Pass];
+    let (mut faults, calls) = attempt(&[[vec![Act::Trap], script[1..].to_vec()].concat()]);
+    faults.arrive_from(0);
+    (0..4_u32).for_each(|index| faults.arrives(Bytes::copy_from_slice(&index.to_le_bytes())));
+    let delays: Vec<Duration> = (0..4).map(|index| faults.event(index).delay).collect();
+    assert_eq!(delays, [0, 1, 0, 0].map(Duration::from_millis));
+    assert_eq!(calls[0].lock()[..], [(0, 4), (0, 1), (1, 1), (2, 1), (3, 1)]);
+}
