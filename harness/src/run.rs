@@ -22,6 +22,7 @@ use crate::load::{self, LoadContext, LoadSummary};
 use crate::proxy::ProxyContext;
 use crate::record::{self, Recorder, Recording};
 use crate::scenario::{self, plan::Plan};
+use crate::tokens::Tokenizer;
 use crate::traffic;
 use crate::usage::Usage;
 use crate::verify::{self, Evidence};
@@ -157,6 +158,8 @@ pub async fn run(
 ) -> Result<Report, RunError> {
     let traffic::trace::Skipped { rows, first } = traffic::survey(&plan)?.skipped;
     let skipped = squall_report::Skipped { rows, first };
+    // A run counts by it: prompts that are taken as they are, and answers. The first requests can't wait for it.
+    Tokenizer::load(&plan.target.tokenizer).map_err(traffic::TrafficError::from)?.get_ready();
     let plan = Arc::new(plan);
     let clock = Clock::stopped();
     let (recorder, records) = Recorder::channel();

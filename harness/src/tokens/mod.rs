@@ -1,7 +1,8 @@
 //! Tokenizers: how many tokens a text has, as the model under test counts them.
 //!
 //! Three kinds: tiktoken's encodings, which ship in the program; a Hugging Face `tokenizer.json`; and
-//! [`words`], by which simulated nodes count. Each is loaded once in the process, when it is first asked for.
+//! [`words`], by which simulated nodes count. Each is loaded once in the process: a file when it is first asked
+//! for, since it may be none; an encoding, of which nothing can be wrong, when it first counts.
 //! Special tokens are not known here: a text is only ever text, and what a chat template adds around
 //! messages is the server's own.
 
@@ -15,7 +16,7 @@ use std::sync::{Arc, LazyLock};
 
 use parking_lot::Mutex;
 
-use crate::scenario::plan;
+use crate::scenario::plan::{self, Encoding};
 
 #[cfg(test)]
 pub(crate) use huggingface::tests::{trained_on_bytes, trained_on_words};
@@ -58,7 +59,7 @@ pub struct Tokenizer(Kind);
 
 enum Kind {
     Words,
-    Encoding(tiktoken::Encoder),
+    Encoding(Encoding),
     File(Box<huggingface::Encoder>),
 }
 
@@ -74,18 +75,26 @@ impl Tokenizer {
         }
         let tokenizer = Arc::new(Self(match which {
             plan::Tokenizer::Words => Kind::Words,
-            plan::Tokenizer::Encoding(encoding) => Kind::Encoding(tiktoken::encoder(*encoding)),
+            plan::Tokenizer::Encoding(encoding) => Kind::Encoding(*encoding),
             plan::Tokenizer::File(path) => Kind::File(Box::new(huggingface::Encoder::read(path)?)),
         }));
         loaded.insert(which.clone(), Arc::clone(&tokenizer));
         Ok(tokenizer)
     }
 
+    /// Loads what is not loaded yet: whoever has no tenths of a second to lose when it first counts does so
+    /// beforehand.
+    pub fn get_ready(&self) {
+        if let Kind::Encoding(encoding) = &self.0 {
+            tiktoken::encoder(*encoding);
+        }
+    }
+
     /// How many tokens `text` has. Never fails: what a tokenizer can't take counts as its bytes.
     pub fn count(&self, text: &str) -> usize {
         match &self.0 {
             Kind::Words => words::count(text),
-            Kind::Encoding(encoder) => encoder.count_ordinary(text),
+            Kind::Encoding(encoding) => tiktoken::encoder(*encoding).count_ordinary(text),
             Kind::File(encoder) => encoder.count(text),
         }
     }
@@ -94,7 +103,7 @@ impl Tokenizer {
     pub fn encode(&self, text: &str) -> Vec<u32> {
         match &self.0 {
             Kind::Words => words::encode(text),
-            Kind::Encoding(encoder) => encoder.encode_ordinary(text),
+            Kind::Encoding(encoding) => tiktoken::encoder(*encoding).encode_ordinary(text),
             Kind::File(encoder) => encoder.encode(text),
         }
     }

@@ -7,10 +7,8 @@ use tiktoken_rs::{
 
 use crate::scenario::plan::Encoding;
 
-/// An encoding, loaded for the rest of the process.
-pub(super) type Encoder = &'static CoreBPE;
-
-pub(super) fn encoder(encoding: Encoding) -> Encoder {
+/// An encoding's tables, which are made when they are first asked for, and stay for the rest of the process.
+pub(super) fn encoder(encoding: Encoding) -> &'static CoreBPE {
     match encoding {
         Encoding::O200kBase => o200k_base_singleton(),
         Encoding::Cl100kBase => cl100k_base_singleton(),

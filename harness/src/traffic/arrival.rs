@@ -11,14 +11,14 @@ use super::TrafficError;
 use super::conversation::Prompt;
 use super::prompt::{Prompts, read_request};
 use super::rescaled::Rescaled;
-use super::rows;
-use super::sessions::Opening;
+use super::rows::{self, Asked};
+use super::sessions::{Opening, Toolbox};
 use super::spikes::Spikes;
 use super::trace::{self, Row, Rows, Skipped};
 use super::users;
 use crate::clock::Nanos;
 use crate::name::RequestId;
-use crate::scenario::plan::{Plan, Schedule, Sessions};
+use crate::scenario::plan::{Plan, Schedule, Sessions, Users};
 
 /// A second, in nanoseconds.
 const SECOND: u64 = 1_000_000_000;
@@ -158,27 +158,45 @@ impl Survey {
 /// Walks the whole schedule of `plan` once, without making prompts: counts arrivals, and finds every
 /// mistake in the part of the trace that the run will read, and in what prompts are made of.
 pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
-    Prompts::of(plan)?;
+    let prompts = Prompts::of(plan)?;
+    let (survey, written) = match &plan.traffic.schedule {
+        Schedule::Users(users) => survey_of_users(plan, users)?,
+        Schedule::Trace { .. } | Schedule::Arrivals(_) => survey_of_arrivals(plan)?,
+    };
+    if written {
+        prompts.get_ready_to_write()?;
+    }
+    if let Some(sessions) = &plan.traffic.sessions {
+        Toolbox::of(plan, sessions)?;
+    }
+    Ok(survey)
+}
+
+/// What users will send, and whether any of it has to be written.
+fn survey_of_users(plan: &Plan, users: &Users) -> Result<(Survey, bool), TrafficError> {
+    let none = vec![0; plan.phases.len()];
+    let (per_phase, basis) = match users::ceiling(users, plan) {
+        Some(ceiling) => (ceiling.into_iter().map(|phase| phase.min(most(plan))).collect(), Basis::AtMost),
+        None => (none.clone(), Basis::Unknown),
+    };
+    // Without a ceiling they may come to all rows.
+    let total = if basis == Basis::Unknown { u64::MAX } else { per_phase.iter().sum() };
+    let Asked { skipped, written } = asked(plan, total)?;
+    Ok((Survey { per_phase, busiest: none, basis, skipped }, written))
+}
+
+/// What a schedule will send, and whether any of it has to be written.
+fn survey_of_arrivals(plan: &Plan) -> Result<(Survey, bool), TrafficError> {
     let mut per_phase = vec![0; plan.phases.len()];
     let mut busiest = per_phase.clone();
-    if let Schedule::Users(users) = &plan.traffic.schedule {
-        let (per_phase, basis) = match users::ceiling(users, plan) {
-            Some(ceiling) => {
-                (ceiling.into_iter().map(|phase| phase.min(most(plan))).collect(), Basis::AtMost)
-            }
-            None => (per_phase, Basis::Unknown),
-        };
-        // Without a ceiling they may come to all rows.
-        let total = if basis == Basis::Unknown { u64::MAX } else { per_phase.iter().sum() };
-        let skipped = skipped_rows(plan, total)?;
-        return Ok(Survey { per_phase, busiest, basis, skipped });
-    }
+    let mut by_itself = plan.traffic.sessions.is_some();
     let (mut second, mut in_second) = ((0, 0), 0);
     let mut times = Times::of(plan)?;
     let mut ids = Ids::of(plan);
     while !ids.are_used_up() {
         let Some(slot) = times.next() else { break };
-        let at = slot?.at;
+        let Slot { at, row } = slot?;
+        by_itself |= row.is_none_or(|row| row.request.is_none());
         let phase = plan.phase_at(at);
         for at in ids.earliest(at).into_iter().filter(|at| *at < plan.end()) {
             per_phase[plan.phase_at(at)] += 1;
@@ -189,18 +207,23 @@ pub fn survey(plan: &Plan) -> Result<Survey, TrafficError> {
         in_second += 1;
         busiest[phase] = busiest[phase].max(in_second);
     }
-    let skipped = match &times.base {
-        Source::Trace { rows, .. } => rows.skipped().clone(),
-        Source::Rate(_) => skipped_rows(plan, per_phase.iter().sum())?,
+    let Asked { skipped, written } = match &times.base {
+        // Whatever has no request of its own in the trace.
+        Source::Trace { rows, .. } => {
+            Asked { skipped: rows.skipped().clone(), written: plan.traffic.corpus.is_none() && by_itself }
+        }
+        Source::Rate(_) => asked(plan, per_phase.iter().sum())?,
     };
     let basis = if plan.traffic.sessions.is_some() { Basis::About } else { Basis::Exact };
-    Ok(Survey { per_phase, busiest, basis, skipped })
+    Ok((Survey { per_phase, busiest, basis, skipped }, written))
 }
 
-/// Bad rows of the trace that says what is asked, of those that so many requests come to.
-fn skipped_rows(plan: &Plan, requests: u64) -> Result<Skipped, TrafficError> {
-    let Some(source) = &plan.traffic.rows else { return Ok(Skipped::default()) };
-    rows::survey(source, plan.seed, requests)
+/// What so many requests come to of what says what is asked, where that is not the schedule.
+fn asked(plan: &Plan, requests: u64) -> Result<Asked, TrafficError> {
+    match &plan.traffic.rows {
+        Some(source) => rows::survey(source, plan.seed, requests),
+        None => Ok(Asked { skipped: Skipped::default(), written: plan.traffic.corpus.is_none() }),
+    }
 }
 
 /// A place in the schedule, before it has a prompt.

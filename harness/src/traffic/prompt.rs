@@ -21,7 +21,7 @@ use super::rows::AskedRows;
 use super::trace::{AsIs, BLOCK_TOKENS, Row};
 use crate::correlation;
 use crate::name::RequestId;
-use crate::scenario::plan::{Length, Lengths, Plan};
+use crate::scenario::plan::{self, Length, Lengths, Plan};
 use crate::tokens::Tokenizer;
 
 /// The longest prompt and the longest answer: the largest context window of any model known.
@@ -63,31 +63,41 @@ pub struct Prompts {
     seed: u64,
     lengths: Lengths,
     tokenizer: Arc<Tokenizer>,
+    /// What that is.
+    which: plan::Tokenizer,
     source: Source,
 }
 
 #[derive(Debug)]
 enum Source {
-    Written(Arc<Vocabulary>),
-    /// Written as the rows of a trace say.
-    Rows(Box<AskedRows>, Arc<Vocabulary>),
+    Written,
+    /// As the rows of a trace say, which may be requests as they are.
+    Rows(Box<AskedRows>),
     Corpus(Arc<Corpus>),
 }
 
 impl Prompts {
-    /// The prompts of `plan`. Loads its tokenizer, which takes tenths of a second the first time, and reads
-    /// its corpus through.
+    /// The prompts of `plan`. Reads the file of its tokenizer, and its corpus through.
     pub fn of(plan: &Plan) -> Result<Self, TrafficError> {
-        let tokenizer = &plan.target.tokenizer;
         let source = match (&plan.traffic.corpus, &plan.traffic.rows) {
             (Some(path), _) => Source::Corpus(Corpus::load(path)?),
-            (None, Some(rows)) => {
-                Source::Rows(Box::new(AskedRows::open(rows, plan.seed)?), Vocabulary::load(tokenizer)?)
-            }
-            (None, None) => Source::Written(Vocabulary::load(tokenizer)?),
+            (None, Some(rows)) => Source::Rows(Box::new(AskedRows::open(rows, plan.seed)?)),
+            (None, None) => Source::Written,
         };
-        let tokenizer = Tokenizer::load(tokenizer)?;
-        Ok(Self { seed: plan.seed, lengths: plan.traffic.lengths, tokenizer, source })
+        let which = plan.target.tokenizer.clone();
+        let tokenizer = Tokenizer::load(&which)?;
+        Ok(Self { seed: plan.seed, lengths: plan.traffic.lengths, tokenizer, which, source })
+    }
+
+    /// Finds the words that prompts are written with, unless they were found before. Takes tenths of a second
+    /// the first time, and fails where a tokenizer has too few of them: so it is not done for prompts that are
+    /// taken as they are.
+    pub fn get_ready_to_write(&self) -> Result<(), TrafficError> {
+        self.vocabulary().map(drop)
+    }
+
+    fn vocabulary(&self) -> Result<Arc<Vocabulary>, TrafficError> {
+        Ok(Vocabulary::load(&self.which)?)
     }
 
     /// The prompt of request `id` and the tokens of its answer: from the corpus, as a trace's row says, or of
@@ -100,14 +110,14 @@ impl Prompts {
     pub fn draw_of(&self, id: RequestId, lengths: Lengths) -> Result<(Prompt, u32), TrafficError> {
         let (tokens, drawn) = draw_lengths(self.seed, id, lengths);
         match &self.source {
-            Source::Written(vocabulary) => {
-                Ok((self.written(id, Shape { tokens, ..Shape::default() }, vocabulary), drawn))
+            Source::Written => {
+                Ok((self.written(id, Shape { tokens, ..Shape::default() }, &*self.vocabulary()?), drawn))
             }
             Source::Corpus(corpus) => {
                 let (prompt, output) = corpus.prompt(self.seed, id, &self.tokenizer)?;
                 Ok((prompt, output.unwrap_or(drawn)))
             }
-            Source::Rows(rows, _) => self.of_row(id, &rows.row(id)?, &rows.source.path),
+            Source::Rows(rows) => self.of_row(id, &rows.row(id)?, &rows.source.path),
         }
     }
 
@@ -131,9 +141,7 @@ impl Prompts {
     /// The prompt of request `id`, of this shape; a corpus has shapes of its own.
     pub fn shaped(&self, id: RequestId, shape: Shape<'_>) -> Result<Prompt, TrafficError> {
         match &self.source {
-            Source::Written(vocabulary) | Source::Rows(_, vocabulary) => {
-                Ok(self.written(id, shape, vocabulary))
-            }
+            Source::Written | Source::Rows(_) => Ok(self.written(id, shape, &*self.vocabulary()?)),
             Source::Corpus(_) => Ok(self.draw(id)?.0),
         }
     }
@@ -229,15 +237,16 @@ mod tests {
 
     use std::sync::LazyLock;
 
-    use crate::scenario::plan::{self, Encoding};
+    use crate::scenario::plan::Encoding;
 
     const LENGTHS: Lengths =
         Lengths { input: Length::Fixed(50), output: Length::Lognormal { mean: 90.0, sd: 40.0 } };
     const O200K: plan::Tokenizer = plan::Tokenizer::Encoding(Encoding::O200kBase);
 
     fn prompts(seed: u64, tokenizer: &plan::Tokenizer) -> Prompts {
-        let source = Source::Written(Vocabulary::load(tokenizer).expect("fit"));
-        Prompts { seed, lengths: LENGTHS, tokenizer: Tokenizer::load(tokenizer).expect("loads"), source }
+        let loaded = Tokenizer::load(tokenizer).expect("loads");
+        let (which, source) = (tokenizer.clone(), Source::Written);
+        Prompts { seed, lengths: LENGTHS, tokenizer: loaded, which, source }
     }
 
     fn write(prompts: &Prompts, id: u64, shape: Shape<'_>) -> Prompt {

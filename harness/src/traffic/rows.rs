@@ -62,20 +62,31 @@ impl AskedRows {
     }
 }
 
+/// What so many requests come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// Bad rows that are left out.
+    pub(super) skipped: Skipped,
+    /// Some of what is asked has to be written.
+    pub(super) written: bool,
+}
+
 /// Reads the rows that `requests` requests will ask, and finds every mistake in them.
-pub(super) fn survey(source: &Source, seed: u64, requests: u64) -> Result<Skipped, TrafficError> {
+pub(super) fn survey(source: &Source, seed: u64, requests: u64) -> Result<Asked, TrafficError> {
     let mut rows = trace::open(source, seed)?;
+    let mut written = false;
     for _ in 0..requests {
         let Some(row) = rows.next() else { break };
         let row = row?;
-        if let Some(request) = &row.request {
-            read_request(request, &row, &source.path)?;
+        match &row.request {
+            Some(request) => drop(read_request(request, &row, &source.path)?),
+            None => written = true,
         }
     }
     if rows.is_empty() && requests > 0 {
         return Err(TrafficError::Empty { path: source.path.clone() });
     }
-    Ok(rows.skipped().clone())
+    Ok(Asked { skipped: rows.skipped().clone(), written })
 }
 
 #[cfg(test)]
@@ -117,10 +128,11 @@ mod tests {
     fn a_survey_finds_a_bad_row_if_the_run_comes_to_it() {
         let (_file, source) =
             trace("{\"input_tokens\": 1}\n{\"input_tokens\": 2}\n{\"input_tokens\": \"many\"}\n");
-        assert_eq!(survey(&source, 7, 2).expect("both are right"), Skipped::default());
+        let both = survey(&source, 7, 2).expect("both are right");
+        assert_eq!(both, Asked { skipped: Skipped::default(), written: true });
         assert!(matches!(survey(&source, 7, 3), Err(TrafficError::Row { line: 3, .. })));
         let skip = Source { bad_rows: trace::BadRows::Skip, ..source };
-        assert_eq!(survey(&skip, 7, 9).expect("it is left out").rows, 1);
+        assert_eq!(survey(&skip, 7, 9).expect("it is left out").skipped.rows, 1);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::rate::uniform;
 use super::users::draw_think;
 use crate::clock::Nanos;
 use crate::name::RequestId;
-use crate::scenario::plan::{Length, Plan, Sessions, Turns};
+use crate::scenario::plan::{self, Length, Plan, Sessions, Tools, Turns};
 use crate::tokens::Tokenizer;
 
 /// Longer sessions are in no context window.
@@ -167,11 +167,18 @@ impl Given {
 #[derive(Debug)]
 pub struct Toolbox {
     seed: u64,
+    /// None where answers call none.
+    writer: Option<Writer>,
+    offered: Arc<[Tool]>,
+}
+
+/// Writes what tools give.
+#[derive(Debug)]
+struct Writer {
     calls: u32,
     result: Length,
     vocabulary: Arc<Vocabulary>,
     tokenizer: Arc<Tokenizer>,
-    offered: Arc<[Tool]>,
 }
 
 impl Toolbox {
@@ -186,11 +193,8 @@ impl Toolbox {
         });
         Ok(Self {
             seed: plan.seed,
-            calls: sessions.tools.map_or(0, |tools| tools.calls),
-            result: sessions.tools.map_or(Length::Fixed(1), |tools| tools.result),
-            vocabulary: Vocabulary::load(&plan.target.tokenizer)?,
-            tokenizer: Tokenizer::load(&plan.target.tokenizer)?,
             offered: offered.collect(),
+            writer: sessions.tools.map(|tools| Writer::of(tools, &plan.target.tokenizer)).transpose()?,
         })
     }
 
@@ -206,14 +210,29 @@ impl Toolbox {
     /// What the tools gave that the answer to `turn` called.
     pub fn results(&self, turn: RequestId) -> impl Iterator<Item = Given> {
         let item = turn.0.wrapping_mul(u64::from(MOST_CALLS));
-        (0..self.calls).map(move |call| {
-            let mut random = stream(self.seed, Purpose::Results, item.wrapping_add(u64::from(call)));
-            let tokens = length(self.result, StandardNormal.sample(&mut random));
-            let mut text = String::new();
-            write(&mut text, self.vocabulary.prose(random, tokens as usize));
-            let counted = if self.vocabulary.adds_up { tokens } else { self.tokenizer.count(&text) as u32 };
-            Given { tool: TOOL, text, tokens: counted }
+        let calls = self.writer.iter().flat_map(|writer| (0..writer.calls).map(move |call| (writer, call)));
+        calls.map(move |(writer, call)| {
+            writer.write(stream(self.seed, Purpose::Results, item.wrapping_add(u64::from(call))))
         })
+    }
+}
+
+impl Writer {
+    fn of(tools: Tools, tokenizer: &plan::Tokenizer) -> Result<Self, TrafficError> {
+        Ok(Self {
+            calls: tools.calls,
+            result: tools.result,
+            vocabulary: Vocabulary::load(tokenizer)?,
+            tokenizer: Tokenizer::load(tokenizer)?,
+        })
+    }
+
+    fn write(&self, mut random: ChaCha8Rng) -> Given {
+        let tokens = length(self.result, StandardNormal.sample(&mut random));
+        let mut text = String::new();
+        write(&mut text, self.vocabulary.prose(random, tokens as usize));
+        let counted = if self.vocabulary.adds_up { tokens } else { self.tokenizer.count(&text) as u32 };
+        Given { tool: TOOL, text, tokens: counted }
     }
 }
 

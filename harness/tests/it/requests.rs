@@ -1,15 +1,12 @@
 //! Requests of a trace that are sent as they are, and the tokenizer that counts them.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 
-use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::support::scene::{Scene, rows};
-use crate::support::{Node, Result, Then};
+use crate::support::{Node, Result};
 
 const BODY: &str = r#"{"model": "other", "temperature": 0.3, "messages": [
     {"role": "system", "content": "low lower"},
@@ -51,23 +48,10 @@ fn write_trace(folder: &Path) -> Result {
 
 #[test]
 fn a_node_gets_what_was_recorded_and_its_tokens_are_counted() -> Result {
-    let got = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&got);
-    let chunk = |delta: &str, reason: &str| {
-        format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":{reason}}}]}}\n\n")
-    };
-    let body = chunk("{\"content\":\"lower low\"}", "null") + &chunk("{}", "\"stop\"") + "data: [DONE]\n\n";
-    let node = Node::new(move |stream, request| {
-        seen.lock().extend(request.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()));
-        let length = body.len();
-        let _ = write!(
-            stream,
-            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {length}\r\n\r\n{body}"
-        );
-        Then::KeepOpen
-    })?;
-    let scene = Scene::new(&scenario(&node).replace("tokenizer.json", "words"))?;
+    let (node, got) = Node::recording(&["lower low"])?;
+    let scene = Scene::new(&scenario(&node))?;
     write_trace(scene.folder.path())?;
+    fs::write(scene.folder.path().join("tokenizer.json"), tokenizer().to_string())?;
     let output = scene.run()?;
 
     let got = got.lock();
@@ -86,10 +70,53 @@ fn a_node_gets_what_was_recorded_and_its_tokens_are_counted() -> Result {
         got[0]
     );
 
-    // `low` `lower`, `low` `?`, and of the tag `(` `ref` `sq` `-` `7` `-` `0` `)`.
+    // `low` `low` `er`, `low` `?`, and of the tag `(` `r` `e` `f` `s` `q` `-` `7` `-` `0` `)`.
     let rows = rows(&scene.out().join("requests.jsonl"))?;
-    assert_eq!(rows[0]["input_tokens"], 2 + 2 + 8, "{}", rows[0]);
-    assert_eq!(rows[0]["output_tokens"], 2, "{}", rows[0]);
+    assert_eq!(rows[0]["input_tokens"], 3 + 2 + 11, "{}", rows[0]);
+    // `low` `er` `low`.
+    assert_eq!(
+        (&rows[0]["output_tokens"], &rows[0]["counted_tokens"]),
+        (&3.into(), &3.into()),
+        "{}",
+        rows[0]
+    );
+    Ok(())
+}
+
+#[test]
+fn a_tokenizer_without_words_is_refused_where_some_are_to_be_written() -> Result {
+    let node = Node::streaming(&[])?;
+    let requests = "trace = { path = \"t.jsonl\" }";
+    let at_a_rate = "arrivals = { constant = \"5/s\" }";
+    for (traffic, refused) in [
+        (requests.to_owned(), false),
+        (format!("{at_a_rate}\nprompts = {{ {requests} }}"), false),
+        (format!("{at_a_rate}\nprompts = {{ trace = {{ path = \"lengths.jsonl\" }} }}"), true),
+        (format!("{at_a_rate}\nprompts = {{ corpus = \"corpus.jsonl\" }}\nsession = {{ turns = 2 }}"), false),
+        (
+            format!(
+                "{at_a_rate}\nprompts = {{ corpus = \"corpus.jsonl\" }}\n\
+                 session = {{ turns = 2, tools = {{ calls = 1 }} }}"
+            ),
+            true,
+        ),
+        (format!("{requests}\nspikes = [{{ at = \"0s\", for = \"1s\", rate = \"50/s\" }}]"), true),
+        (at_a_rate.to_owned(), true),
+    ] {
+        let scene = Scene::new(&scenario(&node).replace(requests, &traffic))?;
+        let folder = scene.folder.path();
+        write_trace(folder)?;
+        let row = fs::read_to_string(folder.join("t.jsonl"))?;
+        let row = row.lines().next().unwrap_or_default().replace("\"at_s\":0.0,", "");
+        fs::write(folder.join("lengths.jsonl"), format!("{row}\n{{\"input_tokens\": 50}}\n"))?;
+        fs::write(folder.join("corpus.jsonl"), "{\"turns\": [{\"user\": \"low?\"}]}\n")?;
+        fs::write(folder.join("tokenizer.json"), tokenizer().to_string())?;
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_squall"));
+        let output = command.arg("check").arg(folder.join("scenario.toml")).output()?;
+        let said = String::from_utf8(output.stderr)?;
+        assert_eq!(output.status.code(), Some(if refused { 2 } else { 0 }), "{traffic}: {said}");
+        assert_eq!(said.contains("splits common English words"), refused, "{traffic}: {said}");
+    }
     Ok(())
 }
 

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
+use serde_json::{Value, json};
 use squall::clock::Clock;
 use squall::correlation::Correlator;
 use squall::fault::Engine;
@@ -73,6 +75,30 @@ impl Node {
             let _ = stream.write_all(answer.as_bytes());
             Then::KeepOpen
         })
+    }
+
+    /// Answers each request with a whole chat's stream of these words, without a `usage`, and keeps the bodies
+    /// that it gets.
+    pub(crate) fn recording(words: &[&str]) -> Result<(Self, Arc<Mutex<Vec<String>>>)> {
+        let chunk = |delta: Value, reason: Value| {
+            let choice = json!({"index": 0, "delta": delta, "finish_reason": reason});
+            format!("data: {}\n\n", json!({"choices": [choice]}))
+        };
+        let words = words.iter().map(|word| chunk(json!({"content": word}), Value::Null));
+        let end = [chunk(json!({}), "stop".into()), "data: [DONE]\n\n".into()];
+        let body: String = words.chain(end).collect();
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let got = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&got);
+        let node = Self::new(move |stream, request| {
+            kept.lock().extend(request.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()));
+            let _ = stream.write_all(answer.as_bytes());
+            Then::KeepOpen
+        })?;
+        Ok((node, got))
     }
 
     /// Requests that reached it.
