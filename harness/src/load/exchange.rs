@@ -148,8 +148,9 @@ impl Session {
         let which = if carried.hedge.is_some_and(|hedge| hedge.won) { Which::Hedge } else { Which::First };
         let joined = self.correlator.finish(id, which);
         let (at, seen) = (carried.end, &mut carried.sent.seen);
-        let (text, tokens) = (seen.text(), seen.tokens.unwrap_or(seen.events));
+        let (text, usage, events) = (seen.text(), seen.tokens, seen.events);
         let found = self.study(id, ask.expect.take(), seen).await;
+        let tokens = usage.or(found.tokens).unwrap_or(events);
         let outcome = self.record(&asked, carried, joined, found);
         let answer = text.filter(|_| outcome == Outcome::Ok).map(|text| (text, tokens));
         Ended { at, outcome, answer }

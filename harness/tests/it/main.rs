@@ -13,6 +13,7 @@ mod h2;
 mod hedge;
 mod interface;
 mod keys;
+mod lengths;
 mod live;
 mod load;
 mod nodes_and_rates;
