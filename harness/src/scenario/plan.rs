@@ -351,7 +351,7 @@ pub struct Traffic {
     pub schedule: Schedule,
     /// What is sent on top of that, in the scenario's order; none for users.
     pub spikes: Vec<Spike>,
-    /// What each arrival begins; none where it is one request. Only beside [`Schedule::Arrivals`].
+    /// What each arrival begins; none where it is one request. Not beside [`Schedule::Users`].
     pub sessions: Option<Sessions>,
     /// How long prompts and answers are, where neither the schedule nor the corpus says.
     pub lengths: Lengths,

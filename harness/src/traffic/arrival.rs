@@ -247,7 +247,7 @@ struct Times {
 
 #[derive(Debug)]
 enum Source {
-    Trace { rows: Box<Rows>, path: PathBuf, speed: f64, last: Nanos },
+    Trace { rows: Box<Rows>, path: PathBuf, speed: f64, last: Nanos, begins_sessions: bool },
     Rate(Box<Rescaled>),
 }
 
@@ -259,6 +259,7 @@ impl Times {
                 path: trace.path.clone(),
                 speed: *speed,
                 last: Nanos::ZERO,
+                begins_sessions: plan.traffic.sessions.is_some(),
             },
             Schedule::Arrivals(arrivals) => Source::Rate(Box::new(Rescaled::of(arrivals, plan)?)),
             Schedule::Users(_) => return Err(TrafficError::ClosedLoop),
@@ -278,12 +279,15 @@ impl Times {
     /// The next place in the base, if it is before the run's end.
     fn advance(&mut self) -> Result<Option<Slot>, TrafficError> {
         let slot = match &mut self.base {
-            Source::Trace { rows, path, speed, last } => match rows.next() {
+            Source::Trace { rows, path, speed, last, begins_sessions } => match rows.next() {
                 Some(row) => {
                     let row = row?;
                     if let Some(request) = &row.request {
                         // So that a survey finds what can't be asked.
                         read_request(request, &row, path)?;
+                    }
+                    if *begins_sessions {
+                        begins_one(&row, path)?;
                     }
                     let Some(at) = row.at else { return Err(TrafficError::NoTimes { path: path.clone() }) };
                     *last = Nanos((at.0 as f64 / *speed) as u64);
@@ -303,6 +307,18 @@ impl Times {
         };
         Ok(slot.filter(|slot| slot.at < self.end))
     }
+}
+
+/// Refuses a row that can't be told to be the beginning of a session: a later turn of a recorded conversation
+/// would begin a conversation of its own, and the load be a multiple of what was recorded.
+fn begins_one(row: &Row, path: &Path) -> Result<(), TrafficError> {
+    let Some(conversation) = &row.session else { return Ok(()) };
+    let problem = format!(
+        "the row belongs to the conversation `{conversation}`, of which it may be a later turn, and each row is \
+         to begin a `session`; take `session` (or `--turns`) away, so that each row is sent as one request at \
+         its time, or replay a trace without conversations"
+    );
+    Err(TrafficError::Row { path: path.to_owned(), line: row.line, problem })
 }
 
 impl Iterator for Times {

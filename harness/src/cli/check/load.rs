@@ -21,25 +21,29 @@ pub(super) fn load(plan: &Plan) -> String {
         "{}{}{}; {stream}, at most {} in flight{requests}",
         schedule(traffic),
         spikes(traffic),
-        traffic.sessions.map_or_else(String::new, sessions),
+        traffic.sessions.map_or_else(String::new, |plan| sessions(plan, traffic)),
         limits.in_flight
     )
 }
 
 fn schedule(traffic: &Traffic) -> String {
-    let (input, output) = (length(traffic.lengths.input), length(traffic.lengths.output));
-    let lengths = match (&traffic.rows, &traffic.corpus) {
-        (Some(trace), _) => format!("asking what {} says{}", trace.path.display(), reading(trace)),
-        // Its texts are as long as they are.
-        (None, Some(corpus)) => format!("asking what {} says, {output} out", corpus.display()),
-        (None, None) => format!("{input} tokens in, {output} out"),
-    };
     match &traffic.schedule {
         Schedule::Trace { trace, speed } => {
             format!("trace {}, {speed} times as fast{}", trace.path.display(), reading(trace))
         }
-        Schedule::Arrivals(arrivals) => format!("{}, {lengths}", described(arrivals)),
-        Schedule::Users(users) => format!("{}, {lengths}", crowd(users)),
+        Schedule::Arrivals(arrivals) => format!("{}, {}", described(arrivals), asked(traffic)),
+        Schedule::Users(users) => format!("{}, {}", crowd(users), asked(traffic)),
+    }
+}
+
+/// What is asked, where the schedule does not say.
+fn asked(traffic: &Traffic) -> String {
+    let (input, output) = (length(traffic.lengths.input), length(traffic.lengths.output));
+    match (&traffic.rows, &traffic.corpus) {
+        (Some(trace), _) => format!("asking what {} says{}", trace.path.display(), reading(trace)),
+        // Its texts are as long as they are.
+        (None, Some(corpus)) => format!("asking what {} says, {output} out", corpus.display()),
+        (None, None) => format!("{input} tokens in, {output} out"),
     }
 }
 
@@ -133,14 +137,17 @@ fn time(think: Think) -> String {
 }
 
 /// What each arrival begins.
-fn sessions(Sessions { turns, think, tools, sub_requests }: Sessions) -> String {
+fn sessions(Sessions { turns, think, tools, sub_requests }: Sessions, traffic: &Traffic) -> String {
+    let of_trace = matches!(traffic.schedule, Schedule::Trace { .. });
+    let each = if of_trace { "each row" } else { "each" };
+    let follows = of_trace && turns != Turns::Fixed(1);
     let turns = match turns {
         Turns::Fixed(1) => "1 turn".into(),
         Turns::Fixed(turns) => format!("{turns} turns"),
         Turns::Uniform { least, most } => format!("{least} to {most} turns"),
         Turns::Geometric { mean } => format!("{mean} turns on average (geometric)"),
     };
-    let mut text = format!("; each begins a session of {turns}");
+    let mut text = format!("; {each} begins a session of {turns}");
     if think != Think::Fixed(Duration::ZERO) {
         let _ = write!(text, " with {} to think between them", time(think));
     }
@@ -160,6 +167,9 @@ fn sessions(Sessions { turns, think, tools, sub_requests }: Sessions) -> String 
         let (input, output) = (length(lengths.input), length(lengths.output));
         let _ =
             write!(text, ", and each is followed by {count} sub-requests, {input} tokens in, {output} out");
+    }
+    if follows {
+        let _ = write!(text, "; turns after the first: {}", asked(traffic));
     }
     text
 }

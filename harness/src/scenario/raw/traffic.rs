@@ -10,7 +10,7 @@ use super::{Arrivals, Client, DurationText, FlagOrText, NumberOrText, Session, S
 /// The load: exactly one of `trace`, `arrivals` and `users`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "[traffic]", extend("oneOf" = [{"required": ["trace"]}, {"required": ["arrivals"]}, {"required": ["users"]}], "dependencies" = {"session": ["arrivals"]}))]
+#[schemars(title = "[traffic]", extend("oneOf" = [{"required": ["trace"]}, {"required": ["arrivals"]}, {"required": ["users"]}], "dependencies" = {"session": {"anyOf": [{"required": ["arrivals"]}, {"required": ["trace"]}]}}))]
 pub(in crate::scenario) struct Traffic {
     /// Replay a recorded trace: its arrivals, and its lengths of prompts and answers.
     #[schemars(example = json!({"path": "traces/azure_llm_2023_conv.csv", "speed": 4.0}))]
@@ -25,11 +25,13 @@ pub(in crate::scenario) struct Traffic {
     /// they are laid on as it is.
     #[schemars(example = json!([{"at": "30s", "for": "5s", "rate": "200/s"}]))]
     pub(in crate::scenario) spikes: Option<Placed<Vec<Placed<Spike>>>>,
-    /// With `arrivals`: each arrival begins a session, a conversation of several requests, instead of being
-    /// one request alone.
+    /// With `arrivals` or `trace`: each arrival, each row of the trace, begins a session, a conversation of
+    /// several requests, instead of being one request alone. The first turn is the row's: sent at its time, of
+    /// its lengths, or the request that it holds; those that follow are as `prompts`. A trace whose rows belong
+    /// to conversations already is refused.
     #[schemars(example = json!({"turns": 6, "think": "exponential(2s)"}))]
     pub(in crate::scenario) session: Option<Placed<Session>>,
-    /// With `arrivals`, `users` or `spikes`: what is asked, and how long prompts and answers are.
+    /// With `arrivals`, `users`, `spikes` or `session`: what is asked, and how long prompts and answers are.
     #[schemars(example = json!({"input": "lognormal(600, 400)", "output": 200}))]
     pub(in crate::scenario) prompts: Option<Placed<Prompts>>,
     /// Ask for streams; `true` when it is left out, except for embeddings, which are none.

@@ -39,16 +39,16 @@ impl Resolver {
 
     /// Are sessions anything that this traffic can have?
     fn fits(&mut self, session: &Placed<raw::Session>, raw: &raw::Traffic, api: Api) {
-        if raw.arrivals.is_none() && (raw.users.is_some() || raw.trace.is_some()) {
-            let help = if raw.users.is_some() {
-                "users have conversations of their own: `users = { count = 20, think = \"2s\", turns = 6 }`"
-            } else {
-                "give `arrivals` instead of `trace`, or take `session` away"
-            };
+        if raw.arrivals.is_none() && raw.trace.is_none() && raw.users.is_some() {
             self.mistake(
-                Diagnostic::new("a `session` is what each of the `arrivals` begins, and [traffic] has none")
-                    .at(&session.span, "this would count for nothing")
-                    .help(help),
+                Diagnostic::new(
+                    "a `session` is what each of the `arrivals` or each row of a `trace` begins, and [traffic] \
+                     has neither",
+                )
+                .at(&session.span, "this would count for nothing")
+                .help(
+                    "users have conversations of their own: `users = { count = 20, think = \"2s\", turns = 6 }`",
+                ),
             );
         }
         if !api.streams() {

@@ -29,7 +29,9 @@ impl Resolver {
             ("users", raw.users.as_ref().map(|users| &users.span)),
         ];
         self.exactly_one("[traffic]", &raw.span, &schedules, "arrivals = { poisson = \"40/s\" }");
-        if let (Some(_), None, Some(prompts)) = (&raw.trace, &raw.spikes, &raw.prompts) {
+        // Spikes, and what follows in a session, are in no row of it.
+        let beside = raw.spikes.is_some() || raw.session.is_some();
+        if let (Some(_), false, Some(prompts)) = (&raw.trace, beside, &raw.prompts) {
             self.mistake(
                 Diagnostic::new("a `trace` has lengths of its own, so `prompts` would count for nothing")
                     .at(&prompts.span, "take this away")

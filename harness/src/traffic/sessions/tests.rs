@@ -1,9 +1,12 @@
 //! Sessions against what their distributions say, and their ids against each other.
 
+use std::io::Write as _;
+
 use proptest::prelude::*;
 
 use super::super::arrival::tests::plan as plan_of;
-use super::super::{arrivals, survey};
+use super::super::trace::{Source, Spread};
+use super::super::{Arrival, arrivals, survey};
 use super::*;
 use crate::scenario::plan::{Lengths, Schedule, SubRequests, Think, Tools};
 
@@ -101,6 +104,75 @@ fn the_survey_counts_what_is_sent_if_answers_take_no_time() {
     assert_eq!(found.per_phase, [3 * 10 + 3 * 6 + 2, 3 * 10 + 3 * 10 + 10]);
     plan.traffic.limits.requests = Some(10);
     assert_eq!(survey(&plan).expect("no trace").total(), 7 + 3);
+}
+
+/// A trace of so many rows, four a second, row n of 40 + n tokens in and 5 + n out; the last is past any run.
+fn trace(rows: u32, conversation: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().expect("temporary file");
+    for n in 0..rows {
+        let at_s = f64::from(n) / 4.0;
+        let row = format!("{{\"at_s\": {at_s}, \"input_tokens\": {}, \"output_tokens\": {}", 40 + n, 5 + n);
+        writeln!(file, "{row}{conversation}}}").expect("written");
+    }
+    writeln!(file, "{{\"at_s\": 1000, \"input_tokens\": 9}}").expect("written");
+    file
+}
+
+#[test]
+fn each_row_of_a_trace_begins_a_session_at_its_time_with_its_lengths() {
+    let file = trace(30, "");
+    let schedule = Schedule::Trace { trace: Source::new(file.path()), speed: 2.0 };
+    let mut plan = plan_of(schedule, 7, &[5, 5]);
+    let think = Think::Fixed(Duration::from_secs(2));
+    plan.traffic.sessions = Some(Sessions { think, ..divided(Turns::Uniform { least: 1, most: 3 }, 2) });
+    let begun: Vec<Arrival> =
+        arrivals(&plan).expect("opens").map(|arrival| arrival.expect("a row")).collect();
+    assert_eq!(begun.len(), 30);
+    let mut id = 0;
+    for (arrival, n) in begun.iter().zip(0..) {
+        assert_eq!(arrival.at, Nanos(u64::from(n) * 125_000_000));
+        assert_eq!((arrival.prompt.input_tokens, arrival.output_tokens), (40 + n, 5 + n));
+        let session = arrival.session.expect("one");
+        assert_eq!((session.number, session.first, arrival.id), (n.into(), RequestId(id), RequestId(id)));
+        // Drawn as those that begin at a rate.
+        let at_a_rate = plan.traffic.sessions.as_ref().expect("some");
+        assert_eq!(session, Opening::draw(7, at_a_rate, n.into(), RequestId(id), u64::MAX));
+        id += u64::from(session.requests);
+    }
+    let found = survey(&plan).expect("no mistake");
+    assert_eq!((found.basis, found.busiest), (super::super::Basis::About, vec![8, 0]));
+    assert_eq!(found.per_phase.iter().sum::<u64>(), id);
+    plan.traffic.limits.requests = Some(9);
+    let requests =
+        arrivals(&plan).expect("opens").map(|arrival| arrival.expect("a row").session.expect("one").requests);
+    assert_eq!((requests.sum::<u32>(), survey(&plan).expect("no mistake").total()), (9, 9));
+}
+
+#[test]
+fn times_that_were_rounded_are_spread_for_sessions_as_for_requests() {
+    let file = trace(30, "");
+    let spread = Some(Spread::By(Duration::from_millis(250)));
+    let source = Source { spread, ..Source::new(file.path()) };
+    let mut plan = plan_of(Schedule::Trace { trace: source, speed: 1.0 }, 7, &[10]);
+    let times = |plan: &Plan| -> Vec<Nanos> {
+        arrivals(plan).expect("opens").map(|arrival| arrival.expect("a row").at).collect()
+    };
+    let of_requests = times(&plan);
+    plan.traffic.sessions = Some(divided(Turns::Fixed(3), 2));
+    assert_eq!(times(&plan), of_requests);
+    assert!(of_requests.iter().any(|at| !at.0.is_multiple_of(250_000_000)));
+}
+
+#[test]
+fn a_row_that_may_be_a_later_turn_begins_no_session() {
+    let file = trace(3, ", \"session\": \"s1\"");
+    let mut plan = plan_of(Schedule::Trace { trace: Source::new(file.path()), speed: 1.0 }, 7, &[10]);
+    assert_eq!(survey(&plan).expect("each is one request").total(), 3);
+    plan.traffic.sessions = Some(sessions(Turns::Fixed(3)));
+    let error = survey(&plan).expect_err("refused").to_string();
+    assert!(error.contains(", line 1: the row belongs to the conversation `s1`"), "{error}");
+    assert!(error.contains("take `session` (or `--turns`) away"), "{error}");
+    assert!(arrivals(&plan).expect("opens").next().expect("one").is_err());
 }
 
 proptest! {

@@ -87,6 +87,41 @@ async fn a_turn_is_due_when_the_answer_has_come_and_the_thinking_is_over() -> Re
 }
 
 #[tokio::test]
+async fn sessions_begin_at_a_traces_times_and_go_on_as_prompts_say() -> Result {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("t.jsonl");
+    let rows = [(0.0, 50), (0.3, 60), (0.3, 70), (2.0, 9)];
+    let rows = rows
+        .map(|(at, input)| format!("{{\"at_s\": {at}, \"input_tokens\": {input}, \"output_tokens\": 6}}"));
+    std::fs::write(&path, rows.join("\n"))?;
+    let trace =
+        format!("trace = {{ path = {path:?}, speed = 2.0 }}\nsession = {{ turns = 3, think = \"20ms\" }}");
+    let mut plan = plan(TARGET_URL, &trace, PATIENT, true)?;
+    plan.phases[0].duration = Duration::from_millis(900);
+    let (target, mut told, _) = target(|_| (10, false)).await?;
+    let load = Bench::new(plan).run(target).await?;
+    assert_eq!(load.alike().outcome, Outcome::Ok);
+    assert_eq!(ends(&load.sessions), [SessionEnd::Complete; 3]);
+    let begun: Vec<u64> = load.sessions.iter().map(|session| session.arrival_ns.0 / 1_000_000).collect();
+    assert_eq!(begun, [0, 150, 150]);
+    for (session, first) in [(0, 50), (1, 60), (2, 70)] {
+        let rows: Vec<&RequestRow> = of(&load.rows, session).collect();
+        assert_eq!(rows[0].intended_ns, load.sessions[session as usize].arrival_ns);
+        // The row's, then 20 tokens a question; of what is answered, two tokens each time.
+        assert_eq!(
+            rows.iter().map(|row| row.input_tokens).collect::<Vec<_>>(),
+            [first, first + 22, first + 44]
+        );
+        assert_eq!(
+            rows.iter().map(|row| row.expected_tokens).collect::<Vec<_>>(),
+            [Some(6), Some(4), Some(4)]
+        );
+    }
+    assert_eq!(std::iter::from_fn(|| told.try_recv().ok()).count(), 9);
+    Ok(())
+}
+
+#[tokio::test]
 async fn sub_requests_are_asked_at_once_and_the_next_turn_waits_for_the_last_of_them() -> Result {
     let parts = "sub_requests = { count = 3, input = 15, output = 2 }";
     for (tool_ms, slowest_ms) in [(10_u64, 60), (200, 20)] {

@@ -14,14 +14,18 @@ fn of(load: &str) -> String {
 
 /// The titles alone.
 fn titles(session: &str) -> Vec<String> {
-    let shown = of(&format!("{ARRIVALS}\nsession = {{ {session} }}"));
+    titles_of(&format!("{ARRIVALS}\nsession = {{ {session} }}"))
+}
+
+fn titles_of(load: &str) -> Vec<String> {
+    let shown = of(load);
     shown.lines().filter_map(|line| line.strip_prefix("error: ").map(str::to_owned)).collect()
 }
 
 #[test]
 fn sessions_without_arrivals() {
     assert_snapshot!(of("users = { count = 5 }\nsession = { turns = 3 }"), @r#"
-    error: a `session` is what each of the `arrivals` begins, and [traffic] has none
+    error: a `session` is what each of the `arrivals` or each row of a `trace` begins, and [traffic] has neither
       --> s.toml:18:11
        |
     18 | session = { turns = 3 }
@@ -29,8 +33,19 @@ fn sessions_without_arrivals() {
        |
        = help: users have conversations of their own: `users = { count = 20, think = "2s", turns = 6 }`
     "#);
-    let of_trace = of("trace = { path = \"s.toml\" }\nsession = { turns = 3 }");
-    assert!(of_trace.contains("give `arrivals` instead of `trace`, or take `session` away"), "{of_trace}");
+}
+
+#[test]
+fn what_each_row_of_a_trace_begins_has_prompts_beside_it_and_what_is_one_request_has_none() {
+    let trace = "trace = { path = \"s.toml\" }";
+    let prompts = "prompts = { input = 5 }";
+    // Nothing is wrong but the turns.
+    let sessions = titles_of(&format!("{trace}\nsession = {{ turns = 0 }}\n{prompts}"));
+    assert_eq!(sessions, ["`turns` can't be understood"]);
+    let alone = of(&format!("{trace}\n{prompts}"));
+    assert!(alone.contains("a `trace` has lengths of its own"), "{alone}");
+    let and_users = titles_of(&format!("{trace}\nusers = {{ count = 5 }}\nsession = {{ turns = 3 }}"));
+    assert_eq!(and_users.len(), 1, "{and_users:?}");
 }
 
 #[test]
