@@ -164,6 +164,42 @@ fn a_trace_is_replayed_whole_unless_a_length_is_given() -> Result {
 }
 
 #[test]
+fn conversations_begin_at_a_rate_with_a_traces_rows_and_of_users() -> Result {
+    let folder = tempfile::tempdir()?;
+    let trace = folder.path().join("trace.csv");
+    let times: String = (0..6).map(|n| format!("2023-11-16 18:00:0{n}.0000000,50,3\n")).collect();
+    fs::write(&trace, format!("TIMESTAMP,ContextTokens,GeneratedTokens\n{times}"))?;
+    let of_trace = format!("--trace {} --speed 10 --for 400ms --turns 3", trace.display());
+    for flags in [
+        "--rate 20 --arrivals constant --for 400ms --turns 3",
+        of_trace.as_str(),
+        "--users 2 --turns 3 -n 12",
+    ] {
+        let bench = Bench::new()?;
+        let output = bench.load("", &format!("{flags} --input-tokens 30 --output-tokens 2 --think 1ms"))?;
+        let report = ran(&bench, &output)?;
+        let mut lengths: Vec<u64> = rows(&bench.out().join("requests.jsonl"))?
+            .iter()
+            .filter_map(|row| row["input_tokens"].as_u64())
+            .collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        match flags {
+            // Its first turns have their rows' lengths: 50 in, 3 out.
+            of if of == of_trace => assert_eq!(lengths, [50, 50 + 3 + 30, 50 + 3 + 30 + 2 + 30]),
+            _ => assert_eq!(lengths, [30, 30 + 2 + 30, 2 * (30 + 2) + 30]),
+        }
+        if !flags.contains("--users") {
+            let sessions = &report["sessions"];
+            let turns = sessions["begun"].as_u64().map(|begun| 3 * begun);
+            assert_eq!(sessions["turns"].as_u64(), turns, "{sessions}");
+            assert!(sessions["complete"].as_u64() >= Some(2), "{sessions}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn the_written_scenario_runs_as_the_flags_do() -> Result {
     let bench = Bench::new()?;
     let file = bench.folder.path().join("load.toml");
@@ -225,6 +261,17 @@ fn a_rate_may_come_in_clusters_rise_and_go_in_stages() -> Result {
              { rate = \"20/s\", ramp = \"10000ms\" }] } }",
         ),
         ("--stage 5s:20", "users = { steps = [{ count = 20, ramp = \"5000ms\" }] }"),
+        ("--users 5 --turns 6 --think 2", "users = { count = 5, think = \"2s\", turns = 6 }"),
+        ("--stage 5s:5 --turns 3", "ramp = \"5000ms\" }], turns = 3 }"),
+        ("--rate 1 --turns 6", "session = { turns = 6 }"),
+        ("--rate 1 --session-turns-mean 2 --think 0.5", "session = { turns = 2, think = \"0.5s\" }"),
+        (
+            "--stage 5s:2/s --turns geometric(4) --think exponential(2s) --tools 2 --tool-time 1 --tool-tokens 50 \
+             --sub-requests 3",
+            "session = { turns = \"geometric(4)\", think = \"exponential(2s)\", tools = { calls = 2, time = \
+             \"1s\", result = 50 }, sub_requests = { count = 3 } }",
+        ),
+        ("--rate 1 --turns 2 --tool-time 1s", "session = { turns = 2, tools = { time = \"1s\" } }"),
         ("--rate 1 --retries 2", "[traffic.client]\nretries = { attempts = 3 }"),
         ("--rate 1 --hedge-after 0.4", "hedge = { after = \"0.4s\" }"),
         ("--rate 1 --leave-after 10s --leave-with-tokens 40", "leave = { after = \"10s\", tokens = 40 }"),
@@ -249,7 +296,17 @@ fn flags_that_make_no_sense_are_refused_and_say_what_would() -> Result {
         ("--rate inf", "needs --users"),
         ("--users 5 --max-concurrency 5", "says again"),
         ("--trace x.csv --rate 5", "a trace has arrivals of its own"),
-        ("--rate 5 --think 1s", "--think belongs to --users"),
+        ("--rate 5 --think 1s", "--think belongs to --users or --turns"),
+        ("--users 5 --turns uniform(2,4)", "all have the same number of turns"),
+        ("--users 5 --turns 3 --tools 2", "--tools belongs to conversations that begin at a rate"),
+        ("--stage 5s:5 --turns 3 --sub-requests 2", "--sub-requests belongs to conversations that begin at"),
+        ("--rate 5 --tool-time 1s", "--tool-time comes between two turns: give --turns 6"),
+        ("--rate 5 --turns 0", "# --turns"),
+        ("--users 5 --turns 0", "# --users, --ramp, --think, --turns"),
+        ("--rate 5 --turns some", "# --turns"),
+        ("--rate 5 --turns 1 --tools 2", "there is only one"),
+        ("--rate 5 --turns 3 --api openai-embeddings", "# --turns"),
+        ("--trace x.csv --output-tokens 5", "--output-tokens belongs to --rate, --users or --turns"),
         ("--rate 5 --speed 2", "--speed belongs to --trace"),
         ("--users 5 --cv 2", "--cv belongs to --rate"),
         ("--rate 5 --cv -2", "# --rate"),

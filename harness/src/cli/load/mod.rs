@@ -6,6 +6,7 @@
 mod address;
 mod client;
 mod headers;
+mod sessions;
 mod stages;
 mod text;
 
@@ -32,6 +33,7 @@ const OPEN_END: &str = "24h";
 ///
 /// Say how much: `--rate` sends requests at a rate whatever becomes of those before (open loop),
 /// `--users` has users who each wait for their answer (closed loop), `--trace` replays a recorded trace.
+/// `--turns` makes conversations of it: what arrives begins one, a user has one after the other.
 /// Flags of oha, k6 and vLLM's bench are understood where they mean the same.
 ///
 /// There is no proxy on the way, so what only a proxy can tell (attempts, retries, genuine final
@@ -42,6 +44,7 @@ const OPEN_END: &str = "24h";
   squall load http://127.0.0.1:8000 --rate 20/s --model M --slo 'p95(ttft) <= 800ms' --slo 'success >= 99%'
   squall load http://127.0.0.1:8000/v1 --users 10 --requests 200 --model M --output-tokens 'lognormal(200, 80)'
   squall load http://127.0.0.1:8000 --stage 30s:20/s --stage 2m:20/s --stage 30s:0/s --cv 3 --model M
+  squall load http://127.0.0.1:8000 --rate 2/s --turns 'geometric(5)' --think 'exponential(2s)' --model M
   squall load http://127.0.0.1:8000 --rate 20/s --model M --retries 2 --hedge-after 400ms --also http://127.0.0.1:8001
   squall load http://127.0.0.1:8000 --trace azure.csv --speed 4 --for 5m --model M --json | jq .latency
   squall load https://api.example.com/v1 --key-env API_KEY --rate 1/s --model M --write-scenario load.toml
@@ -79,10 +82,7 @@ pub(crate) struct Args {
     /// Users who each wait for their answer, closed loop
     #[arg(long, short = 'c', value_name = "N", help_heading = "Load", visible_aliases = ["vus", "concurrency"], alias = "connections", short_alias = 'u')]
     users: Option<u32>,
-    /// How long a user thinks from an answer to the next request [default: 0s]
-    #[arg(long, value_name = "DURATION", help_heading = "Load")]
-    think: Option<String>,
-    /// Replay a recorded trace: its arrivals and lengths
+    /// Replay a recorded trace: its arrivals and lengths; with --turns, of first turns
     #[arg(long, value_name = "FILE", help_heading = "Load")]
     trace: Option<PathBuf>,
     /// How many times as fast as it was recorded [default: 1]
@@ -98,7 +98,7 @@ pub(crate) struct Args {
         short_alias = 'd'
     )]
     lasts: Option<String>,
-    /// End after so many requests
+    /// End after so many requests; each turn of a conversation is one
     #[arg(long, short = 'n', value_name = "N", help_heading = "Load", visible_aliases = ["num-prompts", "iterations"])]
     requests: Option<u32>,
     /// Before that, a warm-up which no objective counts
@@ -163,6 +163,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION", help_heading = "Limits")]
     connect_timeout: Option<String>,
 
+    #[command(flatten)]
+    sessions: sessions::SessionArgs,
     #[command(flatten)]
     clients: client::ClientArgs,
 

@@ -121,16 +121,23 @@ impl Load {
 }
 
 impl Kind {
+    /// It is users who wait for their answers.
+    fn waits(&self) -> bool {
+        match self {
+            Self::Users(_) => true,
+            Self::Stages(stages) => !stages.are_rates(),
+            Self::Rate(_) | Self::Trace => false,
+        }
+    }
+
     /// Refuses flags that count for nothing with this kind of load.
     fn fits(&self, args: &Args, in_flight: Option<u32>) -> anyhow::Result<()> {
-        let arrives = match self {
-            Self::Rate(_) => true,
-            Self::Stages(stages) => stages.are_rates(),
-            Self::Users(_) | Self::Trace => false,
-        };
-        let waits = !arrives && !matches!(self, Self::Trace);
+        let (waits, replays) = (self.waits(), matches!(self, Self::Trace));
+        let arrives = !waits && !replays;
+        args.sessions.fit(waits)?;
+        // What follows the first turn is in no row of a trace.
+        let has_lengths = !replays || args.sessions.have_turns();
         let idle = [
-            ("--think", args.think.is_some(), waits, "--users"),
             ("--arrivals", args.arrivals.is_some(), arrives, "--rate"),
             ("--cv", args.cv.is_some(), arrives, "--rate"),
             ("--burstiness", args.burstiness.is_some(), arrives, "--rate"),
@@ -140,20 +147,10 @@ impl Kind {
                 matches!(self, Self::Rate(_) | Self::Users(_)),
                 "--rate or --users",
             ),
-            ("--speed", args.speed.is_some(), matches!(self, Self::Trace), "--trace"),
+            ("--speed", args.speed.is_some(), replays, "--trace"),
             ("--in-flight", in_flight.is_some(), !waits, "--rate or --trace"),
-            (
-                "--input-tokens",
-                args.input_tokens.is_some(),
-                !matches!(self, Self::Trace),
-                "--rate or --users",
-            ),
-            (
-                "--output-tokens",
-                args.output_tokens.is_some(),
-                !matches!(self, Self::Trace),
-                "--rate or --users",
-            ),
+            ("--input-tokens", args.input_tokens.is_some(), has_lengths, "--rate, --users or --turns"),
+            ("--output-tokens", args.output_tokens.is_some(), has_lengths, "--rate, --users or --turns"),
         ];
         for (flag, given, counts, belongs) in idle {
             if given && !counts {
@@ -186,31 +183,7 @@ pub(super) fn scenario(
     args.clients.target(&mut text);
     access(args, &address, headers, values, &mut text)?;
     text.head("[traffic]");
-    match &load.kind {
-        Kind::Rate(rate) => {
-            let rate = quoted(&per_second(rate));
-            let rate = match args.ramp.as_deref() {
-                None => rate,
-                Some(ramp) => format!("{{ from = \"0/s\", to = {rate}, over = {} }}", quoted(&seconds(ramp))),
-            };
-            text.line(&arrivals(args, &rate), "--rate, --arrivals, --cv, --ramp");
-        }
-        Kind::Users(users) => {
-            let ramp = args.ramp.as_deref();
-            let ramp = ramp.map_or_else(String::new, |ramp| format!(", ramp = {}", quoted(&seconds(ramp))));
-            text.line(
-                &format!("users = {{ count = {users}{ramp}{} }}", think(args)),
-                "--users, --ramp, --think",
-            );
-        }
-        Kind::Stages(stages) if stages.are_rates() => {
-            text.line(&arrivals(args, &format!("{{ {} }}", stages.steps())), "--stage, --arrivals, --cv");
-        }
-        Kind::Stages(stages) => {
-            text.line(&format!("users = {{ {}{} }}", stages.steps(), think(args)), "--stage, --think");
-        }
-        Kind::Trace => text.line(&trace(args)?, "--trace, --speed"),
-    }
+    schedule(args, load, &mut text)?;
     lengths(args, &mut text);
     // Without either the API decides: not each of them streams.
     if args.stream || args.no_stream {
@@ -235,17 +208,47 @@ pub(super) fn scenario(
     Ok(text.0)
 }
 
+/// When requests are sent, and what they begin.
+fn schedule(args: &Args, load: &Load, text: &mut Text) -> anyhow::Result<()> {
+    let sessions = &args.sessions;
+    match &load.kind {
+        Kind::Rate(rate) => {
+            let rate = quoted(&per_second(rate));
+            let rate = match args.ramp.as_deref() {
+                None => rate,
+                Some(ramp) => format!("{{ from = \"0/s\", to = {rate}, over = {} }}", quoted(&seconds(ramp))),
+            };
+            text.line(&arrivals(args, &rate), "--rate, --arrivals, --cv, --ramp");
+        }
+        Kind::Users(users) => {
+            let ramp = args.ramp.as_deref();
+            let ramp = ramp.map_or_else(String::new, |ramp| format!(", ramp = {}", quoted(&seconds(ramp))));
+            text.line(
+                &format!("users = {{ count = {users}{ramp}{} }}", sessions.of_users()),
+                "--users, --ramp, --think, --turns",
+            );
+        }
+        Kind::Stages(stages) if stages.are_rates() => {
+            text.line(&arrivals(args, &format!("{{ {} }}", stages.steps())), "--stage, --arrivals, --cv");
+        }
+        Kind::Stages(stages) => {
+            let steps = stages.steps();
+            text.line(&format!("users = {{ {steps}{} }}", sessions.of_users()), "--stage, --think, --turns");
+        }
+        Kind::Trace => text.line(&trace(args)?, "--trace, --speed"),
+    }
+    if !load.kind.waits() {
+        sessions.of_arrivals(text);
+    }
+    Ok(())
+}
+
 /// Arrivals at this rate, which is TOML.
 fn arrivals(args: &Args, rate: &str) -> String {
     let cv = args.cv.or(args.burstiness.map(|burstiness| burstiness.sqrt().recip()));
     let kind = args.arrivals.as_deref().unwrap_or(if cv.is_some() { "gamma" } else { "poisson" });
     let cv = cv.map_or_else(String::new, |cv| format!(", cv = {cv:?}"));
     format!("arrivals = {{ {kind} = {rate}{cv} }}")
-}
-
-fn think(args: &Args) -> String {
-    let think = args.think.as_deref();
-    think.map_or_else(String::new, |think| format!(", think = {}", quoted(&seconds(think))))
 }
 
 fn api<'a>(args: &'a Args, address: &Address) -> &'a str {
@@ -354,7 +357,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// A whole number as it is, whatever else as a string.
-fn number_or_quoted(text: &str) -> String {
+pub(super) fn number_or_quoted(text: &str) -> String {
     let number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if number { text.to_owned() } else { quoted(text) }
 }
