@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -20,7 +21,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use squall::fault::Engine;
 use squall::record::AttemptEnd;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
+use tokio::process::Command;
 use tokio::runtime::Runtime;
 
 use crate::support::scene::{Scene, rows};
@@ -187,6 +190,35 @@ fn a_whole_path_speaks_it_and_fails_over() -> Result {
     assert!(rows.iter().all(|row| row["genuine_marker"] == json!(row["outcome"] == "ok")), "{rows:?}");
     assert_eq!(report["nodes"].as_array().map(Vec::len), Some(2));
     Ok(())
+}
+
+#[test]
+fn the_router_finds_a_node_healthy_that_speaks_nothing_else() -> Result {
+    let node = Node2::new()?;
+    node.runtime.block_on(async {
+        let mut router = Command::new(env!("CARGO_BIN_EXE_squall"));
+        router.args(["router", "--listen=127.0.0.1:0", &format!("--node=a=http://{}", node.address)]);
+        let mut router = router.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+        let mut lines = BufReader::new(router.stdout.take().ok_or("no stdout")?).lines();
+        let line = lines.next_line().await?.ok_or("it ended")?;
+        let to: SocketAddr =
+            line.strip_prefix("listening on http://").ok_or("not where it listens")?.parse()?;
+        let client = client()?;
+        let get = async |path: &str| client.get(format!("http://{to}{path}")).send().await;
+        let healthy = async {
+            // One connection is lost by which it was asked in vain; each check that follows makes one.
+            while get("/health").await?.status() != 200 || node.connections.load(Ordering::SeqCst) < 6 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            Result::Ok(())
+        };
+        tokio::time::timeout(Duration::from_mins(1), healthy).await??;
+        let metrics = get("/metrics").await?.text().await?;
+        assert!(metrics.contains("squall_router_healthy{node=\"a\"} 1"), "{metrics}");
+        assert!(metrics.contains("squall_router_ejections_total{node=\"a\"} 0"), "{metrics}");
+        assert_eq!(ask(&client, to, None).await?, (EVENTS.concat(), None));
+        Ok(())
+    })
 }
 
 #[test]

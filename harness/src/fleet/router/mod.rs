@@ -1,7 +1,7 @@
 //! The built-in failover router: the embedded system under test, and the reference of good behaviour.
 //!
 //! A reverse proxy for HTTP/1.1 and HTTP/2 that knows two policies: a request goes on by the version of HTTP
-//! that it came by, health checks by 1.1. [`failover`] balances by least in flight,
+//! that it came by, health checks by 1.1 unless a node speaks HTTP/2 alone. [`failover`] balances by least in flight,
 //! checks health, ejects, lets a node return by single trials, and retries elsewhere until the first
 //! byte of an answer is passed on. [`naive`] is the bad example: round robin and nothing else.
 //!
