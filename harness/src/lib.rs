@@ -22,6 +22,7 @@ pub mod run;
 pub mod scenario;
 pub mod search;
 pub mod sse;
+pub mod table;
 pub mod tls;
 pub mod tokens;
 pub mod traffic;

@@ -183,6 +183,7 @@ pub async fn run(
     let recorded = recording.finish()?;
     let facts = record::read_facts(&options.dir, &plan)?;
     let mut report = verify::judge(&plan, &recorded, &facts, evidence);
+    facts.whole()?;
     if let Some(control) = &options.control {
         report.control = Some(compare::with_control(control, &report, &options.dir)?);
     }

@@ -1,6 +1,7 @@
 //! Facts: the ledgers read back, compact, for the verdict.
 //!
-//! The verdict is computed from what is on disk, so that what was judged is what can be read.
+//! The verdict is computed from what is on disk, so that what was judged is what can be read. What there is one of
+//! for each request, attempt or session is in tables, which take no more memory for a long run than for a short one.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -20,21 +21,24 @@ use crate::clock::Nanos;
 use crate::correlation::KnownBy;
 use crate::name::{AttemptId, NodeName, RequestId};
 use crate::scenario::plan::Plan;
+use crate::table::{Scratch, Table, packed, packed_enum};
 
 /// Models that are told apart.
 const MOST_MODELS: usize = 1_000;
 
 /// What the ledgers say.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Facts {
+    /// Where the tables lie, and those that the verdict makes of them.
+    pub scratch: Scratch,
     /// Rows of `requests.jsonl`, in the order of their ends.
-    pub requests: Vec<RequestFact>,
+    pub requests: Table<RequestFact>,
     /// The models that answers named.
     pub models: Vec<String>,
     /// Rows of `sessions.jsonl`, in the order of their ends; none where arrivals begin no sessions.
-    pub sessions: Vec<SessionFact>,
+    pub sessions: Table<SessionFact>,
     /// Rows of `attempts.jsonl`, in the order of their ends.
-    pub attempts: Vec<AttemptFact>,
+    pub attempts: Table<AttemptFact>,
     /// Changes of nodes' states, in order.
     pub node_events: Vec<NodeEvent>,
     /// When the storm was paused by hand and went on, in order.
@@ -124,6 +128,77 @@ pub struct AttemptFact {
     pub connections: u32,
 }
 
+packed!(RequestFact {
+    id,
+    session,
+    turn,
+    sub_request,
+    phase,
+    cohort,
+    intended,
+    sent,
+    first_byte,
+    first_content,
+    last_content,
+    end,
+    outcome,
+    status,
+    output_tokens,
+    usage_tokens,
+    counted_tokens,
+    right,
+    model,
+    node,
+    attempts,
+    sends,
+    left,
+    hedge_won,
+    claimed_attempts,
+    retry_after,
+    content,
+    marker,
+    genuine_marker,
+    clean_end,
+});
+packed!(SessionFact { id, end, turns, turns_asked, first_request, requests, requests_asked });
+packed!(AttemptFact {
+    id,
+    request,
+    known_by,
+    ordinal,
+    node,
+    start,
+    end,
+    how,
+    status,
+    probe,
+    marker,
+    after_end,
+    faults,
+    model,
+    retry_after,
+    connections,
+});
+packed_enum!(Cohort { Faulted, Collateral, All });
+packed_enum!(Outcome {
+    Ok,
+    HttpError,
+    InBandError,
+    ConnectFailed,
+    Reset,
+    Cut,
+    Invented,
+    Timeout,
+    Corrupt,
+    Empty,
+    Shed,
+    Aborted,
+});
+packed_enum!(Content { Unknown, Whole, Truncated, Duplicated, Spliced, Different });
+packed_enum!(SessionEnd { Complete, Failed, Shed, RunOver, Aborted });
+packed_enum!(AttemptEnd { Complete, Cut, Reset, Unreachable, Injected, ClientLeft, Aborted });
+packed_enum!(KnownBy { Header, Message, Trace });
+
 /// Reads the requests of the run in `folder`, in the order of their ends.
 pub fn read_requests(folder: &Path, mut take: impl FnMut(RequestRow)) -> Result<(), RecordError> {
     ledger::read(folder, REQUESTS_FILE, |row| {
@@ -138,7 +213,7 @@ pub fn read_facts(folder: &Path, plan: &Plan) -> Result<Facts, RecordError> {
     let nodes: HashMap<&NodeName, u16> = plan.nodes.iter().map(|node| &node.name).zip(0..).collect();
     let node_of =
         |name: &NodeName| nodes.get(name).copied().ok_or_else(|| format!("no node `{name}` in the plan"));
-    let mut facts = Facts::default();
+    let mut facts = Facts::new(Scratch::in_folder(folder));
     let mut picker = Picker::default();
     ledger::read(folder, REQUESTS_FILE, |row: RequestRow| {
         let phase = phases.get(row.phase.as_str()).copied();
@@ -178,6 +253,29 @@ pub fn read_facts(folder: &Path, plan: &Plan) -> Result<Facts, RecordError> {
         })?;
     }
     Ok(facts)
+}
+
+impl Facts {
+    /// Nothing yet.
+    pub fn new(scratch: Scratch) -> Self {
+        Self {
+            requests: Table::new(&scratch),
+            models: Vec::new(),
+            sessions: Table::new(&scratch),
+            attempts: Table::new(&scratch),
+            node_events: Vec::new(),
+            pause_events: Vec::new(),
+            worst: Vec::new(),
+            asked_models: Vec::new(),
+            scratch,
+        }
+    }
+
+    /// All rows could be read as long as they were looked at. Nothing may rest on them otherwise: ask when all
+    /// that was to be drawn from them is.
+    pub fn whole(&self) -> Result<(), RecordError> {
+        self.scratch.whole().map_err(RecordError::Lost)
+    }
 }
 
 /// The place of a model among those that were named before, or after them. A service that names ever new ones

@@ -74,6 +74,11 @@ pub enum RecordError {
         /// Why.
         source: io::Error,
     },
+    /// Rows that did not stay in memory could not be read back.
+    #[error(
+        "could not read back what the verdict needs, from a file without a name in the run's folder: {0}"
+    )]
+    Lost(io::Error),
     /// A row of a ledger makes no sense.
     #[error("{}, line {line}: {why}", path.display())]
     Row {

@@ -36,7 +36,7 @@ pub(super) fn of(view: &View<'_>, slo: &Slo) -> Option<Budget> {
     let window_s = window.as_secs_f64();
     let mut spent = vec![Spent::default(); view.plan.phases.len()];
     for sample in samples_of(view, slo, Which::AnyPhase) {
-        if let Some(phase) = spent.get_mut(sample.phase) {
+        if let Some(phase) = spent.get_mut(usize::from(sample.phase)) {
             phase.requests += 1;
             phase.bad += u64::from(!sample.good);
         }

@@ -10,13 +10,13 @@ use crate::name::RequestId;
 use crate::record::RequestFact;
 
 /// `30 HTTP error 502 (such as request 812), 13 cut (such as request 815); 30 reached no node, 13 on a`.
-pub(super) fn describe<'a>(view: &View<'_>, lost: impl IntoIterator<Item = &'a RequestFact>) -> String {
+pub(super) fn describe(view: &View<'_>, lost: impl IntoIterator<Item = RequestFact>) -> String {
     let mut ends: BTreeMap<String, (u64, RequestId)> = BTreeMap::new();
     let mut places: BTreeMap<String, u64> = BTreeMap::new();
     for request in lost {
         let end = text::outcome(request.outcome, request.status);
         ends.entry(end).or_insert((0, request.id)).0 += 1;
-        *places.entry(place(view, request)).or_default() += 1;
+        *places.entry(place(view, &request)).or_default() += 1;
     }
     let ends =
         ends.into_iter().map(|(end, (count, first))| (count, format!("{end} (such as request {first})")));

@@ -4,12 +4,15 @@
 //! to when the last is withdrawn, every node is up again and the service level holds. A request counts
 //! where it was due.
 
+use std::time::Duration;
+
 use squall_report::{Around, Fault, Metric, Percentiles, Period, PeriodLatency, Point};
 
 use super::failover::Episode;
 use super::view::{View, ok};
 use crate::clock::Nanos;
 use crate::record::RequestFact;
+use crate::table::{Sorter, Table};
 
 const METRICS: [Metric; 3] = [Metric::Ttft, Metric::Tpot, Metric::E2e];
 /// Points of a curve, from the median to where half of what is left is missing.
@@ -38,11 +41,22 @@ fn disturbed(view: &View<'_>, episodes: &[Episode], faults: &[Fault]) -> Option<
 }
 
 fn period(view: &View<'_>, period: Around, (from, to): (Nanos, Nanos)) -> Period {
-    let warm = |request: &&RequestFact| {
+    let warm = |request: &RequestFact| {
         !view.plan.phases.get(usize::from(request.phase)).is_some_and(|phase| phase.warmup)
     };
     let due = view.judged().filter(|request| request.intended >= from && request.intended < to);
-    let requests: Vec<&RequestFact> = due.filter(warm).collect();
+    let (mut requests, mut good) = (0, 0);
+    let mut latencies = METRICS.map(|_| Sorter::new(&view.facts.scratch, |latency: &Duration| *latency));
+    for request in due.filter(warm) {
+        requests += 1;
+        if ok(&request) {
+            good += 1;
+            for (metric, latencies) in METRICS.into_iter().zip(&mut latencies) {
+                request.latency(metric).into_iter().for_each(|latency| latencies.push(latency));
+            }
+        }
+    }
+    let latencies = METRICS.into_iter().zip(latencies);
     let mut node_attempts = vec![0; view.plan.nodes.len()];
     for attempt in view.work_between(from, to) {
         if let Some(count) = node_attempts.get_mut(usize::from(attempt.node)) {
@@ -53,31 +67,26 @@ fn period(view: &View<'_>, period: Around, (from, to): (Nanos, Nanos)) -> Period
         period,
         start_s: from.as_secs_f64(),
         end_s: to.as_secs_f64(),
-        requests: requests.len() as u64,
-        ok: requests.iter().filter(|request| ok(request)).count() as u64,
-        latency: METRICS.into_iter().filter_map(|metric| latency(&requests, metric)).collect(),
+        requests,
+        ok: good,
+        latency: latencies
+            .filter_map(|(metric, latencies)| latency(metric, &latencies.finish(), requests - good))
+            .collect(),
         node_attempts,
     }
 }
 
-/// None where there is no sample.
-fn latency(requests: &[&RequestFact], metric: Metric) -> Option<PeriodLatency> {
-    let failed = requests.iter().filter(|request| !ok(request)).count();
-    let good = requests.iter().filter(|request| ok(request));
-    let mut latencies: Vec<f64> = good
-        .filter_map(|request| request.latency(metric))
-        .map(|latency| latency.as_secs_f64() * 1e3)
-        .collect();
-    latencies.sort_by(f64::total_cmp);
-    let samples = latencies.len() + failed;
+/// Of latencies in ascending order, and of requests that failed; none where there is no sample.
+fn latency(metric: Metric, latencies: &Table<Duration>, failed: u64) -> Option<PeriodLatency> {
+    let samples = latencies.len() as u64 + failed;
     // The smallest latency that at least this share of all samples is not above.
     let at = |quantile: f64| {
         let rank = ((quantile * samples as f64).ceil() as usize).max(1);
-        latencies.get(rank - 1).copied()
+        latencies.get(rank - 1).map(|latency| latency.as_secs_f64() * 1e3)
     };
     (samples > 0).then(|| PeriodLatency {
         metric,
-        samples: samples as u64,
+        samples,
         percentiles: Percentiles {
             p50_ms: at(0.5),
             p90_ms: at(0.9),
@@ -90,7 +99,7 @@ fn latency(requests: &[&RequestFact], metric: Metric) -> Option<PeriodLatency> {
 }
 
 /// From the median out, each step nearer to 1, until a step would be less than one sample.
-fn points(samples: usize, at: impl Fn(f64) -> Option<f64>) -> Vec<Point> {
+fn points(samples: u64, at: impl Fn(f64) -> Option<f64>) -> Vec<Point> {
     let mut points = Vec::new();
     let mut rest = 0.5;
     while rest * samples as f64 >= 1.0 {

@@ -123,7 +123,7 @@ impl Found<'_> {
                 .collect();
         let (all, good) = view
             .judged()
-            .fold((0_u64, 0_u64), |(all, good), request| (all + 1, good + u64::from(ok(request))));
+            .fold((0_u64, 0_u64), |(all, good), request| (all + 1, good + u64::from(ok(&request))));
         let requests = text::count(all, "request");
         let mut reasons = vec![format!("all hold: {}; {good} of {requests} succeeded", text::list(&held))];
         if self.slos.is_empty() && bounds == 0 {

@@ -1,9 +1,12 @@
 //! The ledgers of a run, indexed for the questions of a verdict.
 //!
 //! Nothing is assumed of them: ids may repeat, times may run backwards, names may be unknown. What
-//! makes no sense becomes a violation of an invariant, never a panic.
+//! makes no sense becomes a violation of an invariant, never a panic. Nor is anything assumed of their length:
+//! what there is one of for each request or attempt is in tables, and looked up by indices, that are not all in
+//! memory.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use squall_report::{Correlation, Outcome};
 
@@ -14,6 +17,7 @@ use crate::fault::NodeState;
 use crate::name::{NodeName, RequestId};
 use crate::record::{AttemptEnd, AttemptFact, Facts, RequestFact};
 use crate::scenario::plan::Plan;
+use crate::table::{Index, Rows, Table, packed, sorted};
 
 /// A run's plan and facts.
 pub(super) struct View<'a> {
@@ -21,18 +25,17 @@ pub(super) struct View<'a> {
     pub(super) facts: &'a Facts,
     /// Arrivals were watched until then: the plan's end, or the run's where that came first.
     pub(super) until: Nanos,
-    /// Attempts at work, by their start.
-    pub(super) work: Vec<&'a AttemptFact>,
-    /// Of these, those of which it can't be told which request they serve. Not counted are those from before the
-    /// load (a gateway that tries its nodes as it starts) and those that a fault ended before they said what
-    /// they were for.
-    pub(super) untold: Vec<&'a AttemptFact>,
     /// Every time that a node was down, by its beginning.
     pub(super) downs: Vec<Down>,
     /// The storm's timetable.
     pub(super) timetable: Timetable,
-    requests: HashMap<RequestId, &'a RequestFact>,
-    attempts: HashMap<RequestId, Attempts>,
+    /// All attempts, by their start.
+    attempts: Table<AttemptFact>,
+    /// How many of them are at work, and what is known of these.
+    work: Work,
+    requests: Index<Place>,
+    /// Attempts at work of which the request is known.
+    made: Index<Made>,
     /// The states of each node, in order.
     states: Vec<Vec<(Nanos, NodeState)>>,
 }
@@ -50,6 +53,47 @@ pub(super) struct Down {
     pub(super) again: Option<Nanos>,
 }
 
+/// Attempts at work, counted.
+#[derive(Clone, Copy, Debug, Default)]
+struct Work {
+    all: u64,
+    /// Of which it can't be told which request they serve.
+    untold: u64,
+    by_header: u64,
+    by_message: u64,
+    by_trace: u64,
+}
+
+impl Work {
+    fn and(self, attempt: &AttemptFact) -> Self {
+        let by = |known| u64::from(attempt.known_by == Some(known));
+        Self {
+            all: self.all + 1,
+            untold: self.untold + u64::from(is_untold(attempt)),
+            by_header: self.by_header + by(KnownBy::Header),
+            by_message: self.by_message + by(KnownBy::Message),
+            by_trace: self.by_trace + by(KnownBy::Trace),
+        }
+    }
+}
+
+/// Where a request is in the ledger.
+#[derive(Clone, Copy)]
+struct Place {
+    request: RequestId,
+    place: u64,
+}
+packed!(Place { request, place });
+
+/// What is asked of the attempts of a request.
+#[derive(Clone, Copy)]
+pub(super) struct Made {
+    request: RequestId,
+    start: Nanos,
+    pub(super) retry_after: Option<Duration>,
+}
+packed!(Made { request, start, retry_after });
+
 /// What the proxies saw of a request, after its end included.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Attempts {
@@ -59,21 +103,19 @@ pub(super) struct Attempts {
 
 impl<'a> View<'a> {
     pub(super) fn new(plan: &'a Plan, facts: &'a Facts, duration: Nanos) -> Self {
-        let mut work: Vec<&AttemptFact> = facts.attempts.iter().filter(|attempt| !attempt.probe).collect();
-        work.sort_by_key(|attempt| attempt.start);
-        let mut attempts: HashMap<RequestId, Attempts> = HashMap::new();
-        for attempt in &work {
-            if let Some(request) = attempt.request {
-                let seen = attempts.entry(request).or_default();
-                seen.count += 1;
-                seen.last_start = attempt.start;
-            }
-        }
+        let scratch = &facts.scratch;
+        let attempts = sorted(scratch, &facts.attempts, |attempt| attempt.start);
+        let at_work = || attempts.iter().filter(|attempt| !attempt.probe);
+        let work = at_work().fold(Work::default(), |sum, attempt| sum.and(&attempt));
+        let made = at_work().filter_map(|attempt| {
+            Some(Made { request: attempt.request?, start: attempt.start, retry_after: attempt.retry_after })
+        });
+        let made = Index::new(scratch, made, |made| made.request.0);
         // Only attempts ask for the request that they serve: a million requests without any need no index.
-        let requests = match facts.attempts.as_slice() {
-            [] => HashMap::new(),
-            _ => facts.requests.iter().map(|request| (request.id, request)).collect(),
-        };
+        let asked = if attempts.is_empty() { 0 } else { facts.requests.len() };
+        let places = facts.requests.rows(0..asked).zip(0..);
+        let places = places.map(|(request, place)| Place { request: request.id, place });
+        let requests = Index::new(scratch, places, |place| place.request.0);
         let states = states(plan, facts);
         let mut downs: Vec<Down> =
             (0_u16..).zip(&states).flat_map(|(node, states)| downs(node, states)).collect();
@@ -83,40 +125,77 @@ impl<'a> View<'a> {
             plan,
             facts,
             until,
-            untold: work.iter().copied().filter(|attempt| is_untold(attempt)).collect(),
-            work,
             timetable: Timetable::new(plan, &downs, until),
             downs,
-            requests,
             attempts,
+            work,
+            requests,
+            made,
             states,
         }
     }
 
-    /// The request with this id.
-    pub(super) fn request(&self, id: RequestId) -> Option<&'a RequestFact> {
-        self.requests.get(&id).copied()
+    /// The request with this id; of several the last.
+    pub(super) fn request(&self, id: RequestId) -> Option<RequestFact> {
+        let place = self.requests.last(id.0)?.place;
+        self.facts.requests.get(usize::try_from(place).ok()?)
+    }
+
+    /// There is a request with this id.
+    pub(super) fn has_request(&self, id: RequestId) -> bool {
+        !self.requests.places(id.0).is_empty()
     }
 
     /// Attempts at work for this request.
     pub(super) fn attempts_of(&self, id: RequestId) -> Attempts {
-        self.attempts.get(&id).copied().unwrap_or_default()
+        let places = self.made.places(id.0);
+        let last = places.end.checked_sub(1).filter(|last| places.contains(last));
+        let last_start = last.and_then(|last| self.made.get(last)).map_or(Nanos::ZERO, |last| last.start);
+        Attempts { count: u32::try_from(places.len()).unwrap_or(u32::MAX), last_start }
+    }
+
+    /// Attempts at work for this request, by their start.
+    pub(super) fn made_for(&self, id: RequestId) -> impl ExactSizeIterator<Item = Option<Made>> {
+        self.made.places(id.0).map(|place| self.made.get(place))
+    }
+
+    /// All attempts, those that are no work too, by their start.
+    pub(super) fn attempts(&self) -> Rows<'_, AttemptFact> {
+        self.attempts.iter()
+    }
+
+    /// Attempts at work, by their start.
+    pub(super) fn work(&self) -> impl Iterator<Item = AttemptFact> {
+        self.attempts.iter().filter(|attempt| !attempt.probe)
+    }
+
+    /// No attempt at work reached a node.
+    pub(super) fn no_work(&self) -> bool {
+        self.work.all == 0
+    }
+
+    /// Attempts at work of which it can't be told which request they serve. Not counted are those from before the
+    /// load (a gateway that tries its nodes as it starts) and those that a fault ended before they said what
+    /// they were for.
+    pub(super) fn untold(&self) -> impl Iterator<Item = AttemptFact> {
+        let all = if self.work.untold == 0 { 0 } else { self.attempts.len() };
+        self.attempts.rows(0..all).filter(|attempt| !attempt.probe && is_untold(attempt))
+    }
+
+    /// There are such attempts.
+    pub(super) fn any_untold(&self) -> bool {
+        self.work.untold > 0
     }
 
     /// By what attempts are known to serve their requests.
     pub(super) fn correlation(&self) -> Correlation {
-        let by = |known| self.work.iter().filter(|attempt| attempt.known_by == Some(known)).count() as u64;
-        Correlation {
-            by_header: by(KnownBy::Header),
-            by_message: by(KnownBy::Message),
-            by_trace: by(KnownBy::Trace),
-            untold: self.untold.len() as u64,
-        }
+        let Work { untold, by_header, by_message, by_trace, .. } = self.work;
+        Correlation { by_header, by_message, by_trace, untold }
     }
 
     /// Why nothing that needs each attempt's request can be known to hold; none where all are told.
     pub(super) fn why_untold(&self) -> Option<String> {
-        let number = self.untold.len() as u64;
+        let number = self.work.untold;
         let attempts = super::text::count(number, "attempt");
         (number > 0).then(|| format!("of {attempts} it can't be told which request they serve"))
     }
@@ -159,15 +238,15 @@ impl<'a> View<'a> {
     }
 
     /// Requests that say something of the service: the run's end cut the others off.
-    pub(super) fn judged(&self) -> impl Iterator<Item = &'a RequestFact> {
+    pub(super) fn judged(&self) -> impl Iterator<Item = RequestFact> {
         self.facts.requests.iter().filter(|request| request.outcome != Outcome::Aborted)
     }
 
     /// Attempts at work that started at or after `from` and before `to`, by their start.
-    pub(super) fn work_between(&self, from: Nanos, to: Nanos) -> &[&'a AttemptFact] {
-        let first = self.work.partition_point(|attempt| attempt.start < from);
-        let last = self.work.partition_point(|attempt| attempt.start < to);
-        self.work.get(first..last).unwrap_or_default()
+    pub(super) fn work_between(&self, from: Nanos, to: Nanos) -> impl Iterator<Item = AttemptFact> {
+        let first = self.attempts.partition_point(|attempt| attempt.start < from);
+        let last = self.attempts.partition_point(|attempt| attempt.start < to);
+        self.attempts.rows(first..last).filter(|attempt| !attempt.probe)
     }
 }
 

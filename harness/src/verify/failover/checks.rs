@@ -9,9 +9,10 @@ use squall_report::{Check, Verdict};
 
 use super::super::losses;
 use super::super::text;
-use super::super::view::{Down, View};
+use super::super::view::{Down, View, ok};
+use super::window::silently_truncated;
 use super::{Figure, Window};
-use crate::record::RequestFact;
+use crate::record::{Content, RequestFact};
 use crate::scenario::plan::FailoverBounds;
 
 /// The times of an episode.
@@ -27,7 +28,7 @@ pub(super) fn check(
     down: Down,
     bounds: FailoverBounds,
     figures: Figures<'_>,
-    window: &Window<'_>,
+    window: &Window,
 ) -> Vec<Check> {
     let scene = Scene { view, window, node: view.node(down.node) };
     let node = &scene.node;
@@ -73,7 +74,7 @@ fn time(name: &str, bound: Duration, figure: &Figure, what: &str) -> Check {
 
 struct Scene<'v, 'a> {
     view: &'v View<'a>,
-    window: &'v Window<'a>,
+    window: &'v Window,
     node: String,
 }
 
@@ -85,11 +86,11 @@ impl Scene<'_, '_> {
 
     fn lost(&self, bound: f64) -> Check {
         let limit = text::percent(bound);
-        let (lost, all) = (self.window.lost.len(), text::count(self.window.requests, "request"));
+        let (lost, all) = (self.window.lost, text::count(self.window.requests, "request"));
         let seen = self.window.lost_share().map(|share| Seen {
             observed: format!("{} ({lost} of {})", text::percent(share), self.window.requests),
             broken: (share > bound).then(|| {
-                let what = losses::describe(self.view, self.window.lost.iter().copied());
+                let what = self.describe(|request| !ok(request));
                 let share = text::percent(share);
                 format!("{lost} of {all} ({share}) {}, more than {limit}: {what}", self.when())
             }),
@@ -98,7 +99,9 @@ impl Scene<'_, '_> {
     }
 
     fn silently_truncated(&self, bound: u64) -> Check {
-        let seen = self.some_requests().map(|()| self.within(&self.window.silently_truncated, bound));
+        let seen = self
+            .some_requests()
+            .map(|()| self.within(self.window.silently_truncated, silently_truncated, bound));
         self.judge("silently_truncated", format!("<= {bound}"), seen)
     }
 
@@ -107,7 +110,7 @@ impl Scene<'_, '_> {
             if self.window.comparable == 0 {
                 return Err(format!("of no answer {} is it known what it should be", self.when()));
             }
-            Ok(self.within(&self.window.duplicated, bound))
+            Ok(self.within(self.window.duplicated, duplicated, bound))
         });
         self.judge("duplicated", format!("<= {bound}"), seen)
     }
@@ -133,13 +136,17 @@ impl Scene<'_, '_> {
         format!("there was no request {}", self.when())
     }
 
-    fn within(&self, found: &[&RequestFact], bound: u64) -> Seen {
-        let number = found.len() as u64;
+    /// What became of the window's requests of a kind.
+    fn describe(&self, is: fn(&RequestFact) -> bool) -> String {
+        losses::describe(self.view, self.window.requests(self.view).filter(is))
+    }
+
+    fn within(&self, number: u64, is: fn(&RequestFact) -> bool, bound: u64) -> Seen {
         Seen {
             observed: number.to_string(),
             broken: (number > bound).then(|| {
                 let all = text::count(self.window.requests, "request");
-                let what = losses::describe(self.view, found.iter().copied());
+                let what = self.describe(is);
                 format!("{number} of {all} {}, more than {bound}: {what}", self.when())
             }),
         }
@@ -158,6 +165,10 @@ impl Scene<'_, '_> {
         };
         Check { name: name.into(), bound, observed, verdict, reason, line: None }
     }
+}
+
+fn duplicated(request: &RequestFact) -> bool {
+    request.content == Content::Duplicated
 }
 
 /// A figure, and the sentence on it when it is out of bounds.

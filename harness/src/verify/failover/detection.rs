@@ -29,6 +29,7 @@ use super::Figure;
 use crate::clock::Nanos;
 use crate::record::RequestFact;
 use crate::scenario::plan::Entry;
+use crate::table::{Table, packed, sorted};
 
 /// Trials of a dead node are at least this far apart.
 const TRIAL_EVERY: Duration = Duration::from_secs(1);
@@ -52,14 +53,15 @@ pub(in crate::verify) struct Send {
     /// The proxy saw it or the gateway says so; otherwise it follows from a failure.
     pub(in crate::verify) certain: bool,
 }
+packed!(Send { at, from, certain });
 
 /// What is known of the work that was sent to a node while it was down.
 pub(in crate::verify) struct Detection {
     pub(in crate::verify) figure: Figure,
     /// All of it, in order.
-    pub(in crate::verify) sends: Vec<Send>,
+    pub(in crate::verify) sends: Table<Send>,
     /// Of it, what was certainly sent, above the allowance, after sending had stopped once.
-    pub(in crate::verify) resumed: Vec<Send>,
+    pub(in crate::verify) resumed: Table<Send>,
 }
 
 pub(super) fn of(view: &View<'_>, down: Down) -> Detection {
@@ -68,7 +70,7 @@ pub(super) fn of(view: &View<'_>, down: Down) -> Detection {
     let share_of = match &view.plan.target.entry {
         Entry::Node(only) if view.plan.nodes.get(usize::from(down.node)).is_none_or(|n| n.name != *only) => {
             let figure = open(Duration::ZERO, format!("the load goes straight to `{only}`, never to {name}"));
-            return Detection { figure, sends: Vec::new(), resumed: Vec::new() };
+            return Detection { figure, sends: Table::default(), resumed: Table::default() };
         }
         Entry::Node(_) => 1,
         Entry::Router(_) | Entry::Url(_) | Entry::Command(_) => view.plan.nodes.len(),
@@ -95,27 +97,30 @@ pub(super) fn of(view: &View<'_>, down: Down) -> Detection {
         let why = format!("{since}only {went} went elsewhere before {then}, and {needed} are needed to tell");
         open(took, why)
     };
-    let resumed = resumed(down.from, &sends, apart);
+    let resumed = resumed(view, down.from, &sends, apart);
     Detection { figure, sends, resumed }
 }
 
 /// A request that another node served while this one was down.
+#[derive(Clone, Copy)]
 struct Elsewhere {
     sent: Nanos,
     /// It is known that this one was not tried before: there is no gateway, or it says truly how often it tries.
     told: bool,
 }
+packed!(Elsewhere { sent, told });
 
-fn served_elsewhere(view: &View<'_>, down: Down, end: Nanos) -> Vec<Elsewhere> {
+fn served_elsewhere(view: &View<'_>, down: Down, end: Nanos) -> Table<Elsewhere> {
     let direct = matches!(view.plan.target.entry, Entry::Node(_));
     let untrue = |request: &RequestFact| {
         request.sends <= 1 && request.claimed_attempts.is_some_and(|claimed| claimed < request.attempts)
     };
-    let truthful = !view.judged().any(untrue);
+    let truthful = !view.judged().any(|request| untrue(&request));
     let served = view.judged().filter(|request| ok(request) && request.node.is_some_and(|n| n != down.node));
     let told = |request: &RequestFact| direct || (truthful && request.claimed_attempts.is_some());
-    let elsewhere = |request: &RequestFact| Some(Elsewhere { sent: request.sent?, told: told(request) });
-    served.filter_map(elsewhere).filter(|served| served.sent > down.from && served.sent < end).collect()
+    let elsewhere = |request: RequestFact| Some(Elsewhere { sent: request.sent?, told: told(&request) });
+    let served = served.filter_map(elsewhere);
+    view.facts.scratch.table(served.filter(|served| served.sent > down.from && served.sent < end))
 }
 
 /// How far apart single attempts must be to be trials.
@@ -133,15 +138,12 @@ fn enough(share_of: usize) -> u64 {
     (RISK.ln() / (1.0 - 1.0 / share_of as f64).ln()).ceil() as u64
 }
 
-fn sends(view: &View<'_>, down: Down, end: Nanos) -> Vec<Send> {
-    let attempts = view.facts.attempts.iter().filter(|attempt| {
-        !attempt.probe && attempt.node == down.node && attempt.start > down.from && attempt.start < end
-    });
+fn sends(view: &View<'_>, down: Down, end: Nanos) -> Table<Send> {
+    let attempts = view.work_between(down.from, end);
+    let attempts = attempts.filter(|attempt| attempt.node == down.node && attempt.start > down.from);
     let seen = attempts.map(|attempt| Send { at: attempt.start, from: attempt.start, certain: true });
-    let unseen = view.judged().filter_map(|request| refused(view, request, down.from, end));
-    let mut sends: Vec<Send> = seen.chain(unseen).collect();
-    sends.sort_by_key(|send| send.at);
-    sends
+    let unseen = view.judged().filter_map(|request| refused(view, &request, down.from, end));
+    sorted(&view.facts.scratch, seen.chain(unseen), |send| send.at)
 }
 
 /// The attempt that this request shows to have been refused between `from` and `end`, if it does.
@@ -166,7 +168,7 @@ fn refused(view: &View<'_>, request: &RequestFact, from: Nanos, end: Nanos) -> O
 }
 
 /// The last work that was more than trials; the death itself when there was none.
-fn last_above(death: Nanos, sends: &[Send], apart: Duration) -> Nanos {
+fn last_above(death: Nanos, sends: &Table<Send>, apart: Duration) -> Nanos {
     let mut last = death;
     let mut before = death;
     for send in sends {
@@ -178,8 +180,8 @@ fn last_above(death: Nanos, sends: &[Send], apart: Duration) -> Nanos {
     last
 }
 
-fn resumed(death: Nanos, sends: &[Send], apart: Duration) -> Vec<Send> {
-    let mut resumed = Vec::new();
+fn resumed(view: &View<'_>, death: Nanos, sends: &Table<Send>, apart: Duration) -> Table<Send> {
+    let mut resumed = Table::new(&view.facts.scratch);
     let mut before = death;
     let mut stopped = false;
     for send in sends.iter().filter(|send| send.certain) {
@@ -187,7 +189,7 @@ fn resumed(death: Nanos, sends: &[Send], apart: Duration) -> Vec<Send> {
         if send.from - before >= apart {
             stopped = true;
         } else if stopped {
-            resumed.push(*send);
+            resumed.push(send);
         }
         before = send.at;
     }

@@ -4,10 +4,13 @@
 //! back at the start of the first run of [`RUN`] attempts for each node that is up, of which it took at
 //! least [`NEAR`] of its fair share (one of as many as are up).
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use super::super::text;
 use super::super::view::{Down, View};
 use super::Figure;
-use std::time::Duration;
+use crate::clock::Nanos;
 
 /// Attempts in a run, for each node that is up: few enough to be recent, enough not to be chance.
 const RUN: usize = 10;
@@ -20,23 +23,30 @@ pub(super) fn of(view: &View<'_>, down: Down) -> Figure {
         return open("it did not come back before the load ended".into());
     };
     let limit = down.again.unwrap_or(view.until).min(view.until);
-    let work = view.work_between(back, limit);
     let up = view.up(back).max(1);
     let fair = 1.0 / up as f64;
     let length = RUN * up;
-    let returned = work.windows(length).find(|run| {
-        let own = run.iter().filter(|attempt| attempt.node == down.node).count();
-        own as f64 >= NEAR * fair * length as f64
-    });
-    if let Some(run) = returned {
-        return Figure::Known(run[0].start - back);
+    let (mut all, mut own) = (0_u64, 0_usize);
+    // The last run: the starts of its attempts, and whether they were the node's.
+    let mut run: VecDeque<(Nanos, bool)> = VecDeque::with_capacity(length);
+    for attempt in view.work_between(back, limit) {
+        if run.len() == length && run.pop_front().is_some_and(|(_, is_own)| is_own) {
+            own -= 1;
+        }
+        let is_own = attempt.node == down.node;
+        (all, own) = (all + 1, own + usize::from(is_own));
+        run.push_back((attempt.start, is_own));
+        let returned = run.len() == length && own as f64 >= NEAR * fair * length as f64;
+        if let Some((start, _)) = run.front().filter(|_| returned) {
+            return Figure::Known(*start - back);
+        }
     }
     let then = if down.again.is_some() { "it died again" } else { "the load ended" };
-    match work.len().checked_sub(length) {
-        None => open(format!("only {} came before {then}", text::count(work.len() as u64, "attempt"))),
-        Some(last) => Figure::Open {
-            at_least: work[last].start - back,
+    match run.front().filter(|_| run.len() == length) {
+        Some((start, _)) => Figure::Open {
+            at_least: *start - back,
             why: format!("it had less than half of its fair share until {then}"),
         },
+        None => open(format!("only {} came before {then}", text::count(all, "attempt"))),
     }
 }

@@ -45,7 +45,7 @@ fn level_before(view: &View<'_>) -> f64 {
     let (mut all, mut good) = (0_u64, 0_u64);
     for request in view.judged().filter(|request| request.end < first) {
         all += 1;
-        good += u64::from(ok(request));
+        good += u64::from(ok(&request));
     }
     if all == 0 { 1.0 } else { good as f64 / all as f64 }
 }
@@ -77,7 +77,7 @@ pub(super) fn of(view: &View<'_>, death: Nanos, target: f64) -> Figure {
         let index = usize::try_from(since.as_nanos() / SLICE.as_nanos()).unwrap_or(usize::MAX);
         if let Some(slice) = slices.get_mut(index) {
             slice.all += 1;
-            slice.good += u64::from(ok(request));
+            slice.good += u64::from(ok(&request));
         }
     }
     let telling: Vec<(usize, bool)> = slices

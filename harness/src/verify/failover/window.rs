@@ -14,15 +14,15 @@ use super::Figure;
 use crate::clock::Nanos;
 use crate::record::{Content, RequestFact};
 
-pub(super) struct Window<'a> {
+pub(super) struct Window {
     pub(super) from: Nanos,
     pub(super) to: Nanos,
     /// The service level was not seen to hold again, or the run was ended within the window.
     pub(super) cut_off: bool,
     pub(super) requests: u64,
-    pub(super) lost: Vec<&'a RequestFact>,
-    pub(super) silently_truncated: Vec<&'a RequestFact>,
-    pub(super) duplicated: Vec<&'a RequestFact>,
+    pub(super) lost: u64,
+    pub(super) silently_truncated: u64,
+    pub(super) duplicated: u64,
     pub(super) spliced: u64,
     /// Requests whose content could be compared with what was expected.
     pub(super) comparable: u64,
@@ -34,8 +34,8 @@ pub(super) struct Window<'a> {
     pub(super) most_attempts: u32,
 }
 
-impl<'a> Window<'a> {
-    pub(super) fn of(view: &View<'a>, down: Down, recovery: &Figure, aborted: bool) -> Self {
+impl Window {
+    pub(super) fn of(view: &View<'_>, down: Down, recovery: &Figure, aborted: bool) -> Self {
         // A node that never came back is away until the end.
         let back = down.to.unwrap_or(view.until);
         let recovered = match recovery {
@@ -48,9 +48,9 @@ impl<'a> Window<'a> {
             to,
             cut_off: recovered.is_none() || (aborted && to >= view.until),
             requests: 0,
-            lost: Vec::new(),
-            silently_truncated: Vec::new(),
-            duplicated: Vec::new(),
+            lost: 0,
+            silently_truncated: 0,
+            duplicated: 0,
             spliced: 0,
             comparable: 0,
             attempts: 0,
@@ -58,26 +58,24 @@ impl<'a> Window<'a> {
             unseen: view.plan.nodes.is_empty(),
             most_attempts: 0,
         };
-        for request in view.judged() {
-            let under_way = request.sent.is_some_and(|sent| sent < to) && request.end >= down.from;
-            if under_way && request.outcome != Outcome::Shed {
-                // Those that came after the client's end too.
-                window.take(request, view.attempts_of(request.id).count.max(request.attempts));
-            }
+        for request in under_way(view, down.from, to) {
+            // Those that came after the client's end too.
+            window.take(&request, view.attempts_of(request.id).count.max(request.attempts));
         }
         window
     }
 
-    fn take(&mut self, request: &'a RequestFact, attempts: u32) {
+    /// Its requests: they are described where there are too many of a kind, and counted otherwise.
+    pub(super) fn requests(&self, view: &View<'_>) -> impl Iterator<Item = RequestFact> {
+        under_way(view, self.from, self.to)
+    }
+
+    fn take(&mut self, request: &RequestFact, attempts: u32) {
         self.requests += 1;
-        if !ok(request) {
-            self.lost.push(request);
-        }
-        if silently_truncated(request) {
-            self.silently_truncated.push(request);
-        }
+        self.lost += u64::from(!ok(request));
+        self.silently_truncated += u64::from(silently_truncated(request));
         match request.content {
-            Content::Duplicated => self.duplicated.push(request),
+            Content::Duplicated => self.duplicated += 1,
             Content::Spliced => self.spliced += 1,
             Content::Unknown | Content::Whole | Content::Truncated | Content::Different => {}
         }
@@ -93,12 +91,20 @@ impl<'a> Window<'a> {
 
     /// Of its requests, the share that was lost; none without requests.
     pub(super) fn lost_share(&self) -> Option<f64> {
-        (self.requests > 0).then(|| self.lost.len() as f64 / self.requests as f64)
+        (self.requests > 0).then(|| self.lost as f64 / self.requests as f64)
     }
 }
 
+/// Requests that were sent and under way at any moment between two.
+fn under_way(view: &View<'_>, from: Nanos, to: Nanos) -> impl Iterator<Item = RequestFact> {
+    view.judged().filter(move |request| {
+        let under_way = request.sent.is_some_and(|sent| sent < to) && request.end >= from;
+        under_way && request.outcome != Outcome::Shed
+    })
+}
+
 /// The response ended as HTTP says it should, without an error, and is not whole.
-fn silently_truncated(request: &RequestFact) -> bool {
+pub(super) fn silently_truncated(request: &RequestFact) -> bool {
     let told = match request.outcome {
         Outcome::Cut | Outcome::Invented | Outcome::Corrupt | Outcome::Empty => {
             request.status.is_some_and(|status| status >= 400)

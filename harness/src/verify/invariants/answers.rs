@@ -18,11 +18,11 @@ pub(super) fn genuine_marker(view: &View<'_>) -> Invariant {
     let mut ended = false;
     for request in view.judged() {
         let invented = request.outcome == Outcome::Invented;
-        ended |= ok(request) || invented;
-        if ok(request) && !request.genuine_marker && request.attempts == 0 && !view.untold.is_empty() {
+        ended |= ok(&request) || invented;
+        if ok(&request) && !request.genuine_marker && request.attempts == 0 && view.any_untold() {
             let why = "it can't be told which attempt was for it";
             untold.add(|| format!("request {}: its answer ended with a final marker, and {why}", request.id));
-        } else if invented || (ok(request) && !request.genuine_marker) {
+        } else if invented || (ok(&request) && !request.genuine_marker) {
             cases.add(|| {
                 format!("request {}: its answer ended with a final marker that no node sent", request.id)
             });

@@ -6,6 +6,7 @@ use squall_report::Invariant;
 
 use super::{Cases, inconclusive};
 use crate::record::{Recorded, SessionFact};
+use crate::table::{Table, sorted};
 use crate::verify::text;
 use crate::verify::view::View;
 
@@ -15,14 +16,19 @@ const NAME: &str = "every arrival ends exactly once";
 /// many ends, in the ledger and in the figures, as it had arrivals.
 pub(super) fn end_once(view: &View<'_>, recorded: &Recorded) -> Invariant {
     let scheduled = recorded.scheduled.iter().fold(0_u64, |sum, phase| sum.saturating_add(*phase));
-    let mut ids: Vec<u64> = view.facts.requests.iter().map(|request| request.id.0).collect();
-    if scheduled == 0 && ids.is_empty() {
+    if scheduled == 0 && view.facts.requests.is_empty() {
         return inconclusive(NAME, "there was no arrival");
     }
-    ids.sort_unstable();
+    let ids = view.facts.requests.iter().map(|request| request.id.0);
+    let ids = sorted(&view.facts.scratch, ids, |id| *id);
     let mut cases = Cases::default();
-    let asked = asked(view, scheduled, &mut cases);
-    let mut ids = ids.into_iter().peekable();
+    let whole = view.plan.traffic.sessions.is_none().then_some(0..scheduled);
+    let sessions = view.facts.sessions.rows(0..if whole.is_some() { 0 } else { view.facts.sessions.len() });
+    let sessions = sorted(&view.facts.scratch, sessions, |session| session.id);
+    follow(&sessions, &mut cases);
+    // All that were scheduled, or of each session its first.
+    let asked = whole.into_iter().chain(sessions.iter().map(|session| asked(&session)));
+    let mut ids = ids.iter().peekable();
     for Range { start, end } in asked {
         let mut expected = start;
         while let Some(id) = ids.next_if(|id| *id < end) {
@@ -46,25 +52,22 @@ pub(super) fn end_once(view: &View<'_>, recorded: &Recorded) -> Invariant {
     cases.decide(NAME)
 }
 
-/// The ids of the requests that were asked, ascending: all that were scheduled, or of each session its first.
-fn asked(view: &View<'_>, scheduled: u64, cases: &mut Cases) -> Vec<Range<u64>> {
-    if view.plan.traffic.sessions.is_none() {
-        return std::iter::once(0..scheduled).collect();
-    }
-    let mut sessions: Vec<&SessionFact> = view.facts.sessions.iter().collect();
-    sessions.sort_by_key(|session| session.id);
+/// Each session begins where the one before it would have ended.
+fn follow(sessions: &Table<SessionFact>, cases: &mut Cases) {
     let mut next = (0, 0);
-    let mut asked = Vec::with_capacity(sessions.len());
     for session in sessions {
         let first = session.first_request.0;
-        // Each begins where the one before it would have ended.
         if (session.id, first) != next {
             cases.add(|| format!("session {} is not the one that follows session {}", session.id, next.0));
         }
         next = (session.id + 1, first.saturating_add(session.requests.into()));
-        asked.push(first..first.saturating_add(session.requests_asked.into()));
     }
-    asked
+}
+
+/// The ids of the requests that a session asked.
+fn asked(session: &SessionFact) -> Range<u64> {
+    let first = session.first_request.0;
+    first..first.saturating_add(session.requests_asked.into())
 }
 
 /// Requests from `first` to before `next` have no row.

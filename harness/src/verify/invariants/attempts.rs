@@ -24,13 +24,13 @@ pub(super) fn belong(view: &View<'_>) -> Invariant {
         return not_checked(BELONG, why);
     }
     let (mut strays, mut unknown) = (Cases::default(), Cases::default());
-    for attempt in &view.work {
-        if let Some(request) = attempt.request.filter(|id| view.request(*id).is_none()) {
+    for attempt in view.work() {
+        if let Some(request) = attempt.request.filter(|id| !view.has_request(*id)) {
             let node = view.node(attempt.node);
             strays.add(|| format!("attempt {} on {node}: there is no request {request}", attempt.id));
         }
     }
-    for attempt in &view.untold {
+    for attempt in view.untold() {
         unknown.add(|| {
             format!(
                 "attempt {} on {} at {}: it can't be told for which request; is the message passed on as it was?",
@@ -40,7 +40,7 @@ pub(super) fn belong(view: &View<'_>) -> Invariant {
             )
         });
     }
-    if view.work.is_empty() {
+    if view.no_work() {
         not_checked(BELONG, "no attempt reached a node")
     } else if strays.count > 0 {
         strays.decide(BELONG)
@@ -74,7 +74,7 @@ pub(super) fn within_retry_bound(view: &View<'_>) -> Invariant {
             promised
         }
     };
-    if view.work.is_empty() {
+    if view.no_work() {
         return not_checked(BOUND, "no attempt reached a node");
     }
     let mut cases = Cases::default();
@@ -97,11 +97,11 @@ pub(super) fn none_after_the_client_left(view: &View<'_>) -> Invariant {
     if let Some(why) = without_proxies(view) {
         return not_checked(AFTER, why);
     }
-    if view.work.is_empty() {
+    if view.no_work() {
         return not_checked(AFTER, "no attempt reached a node");
     }
     let mut cases = Cases::default();
-    for attempt in view.work.iter().filter(|attempt| attempt.after_end) {
+    for attempt in view.work().filter(|attempt| attempt.after_end) {
         let Some(request) = attempt.request.and_then(|id| view.request(id)) else { continue };
         let late = attempt.start - request.end;
         if late > ON_ITS_WAY {

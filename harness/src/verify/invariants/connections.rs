@@ -28,16 +28,14 @@ pub(super) fn used_again(view: &View<'_>) -> Invariant {
     if matches!(view.plan.target.entry, Entry::Node(_)) {
         return not_checked(NAME, "no gateway stands between: the connections are the load generator's own");
     }
-    let mut attempts: Vec<&AttemptFact> = view.facts.attempts.iter().collect();
-    attempts.sort_by_key(|attempt| attempt.start);
-    if attempts.is_empty() {
+    if view.facts.attempts.is_empty() {
         return not_checked(NAME, "no attempt reached a node");
     }
     let mut nodes: Vec<Most> = view.plan.nodes.iter().map(|_| Most::default()).collect();
     let mut cases = Cases::default();
-    for attempt in attempts {
+    for attempt in view.attempts() {
         let Some(node) = nodes.get_mut(usize::from(attempt.node)) else { continue };
-        node.begins(attempt);
+        node.begins(&attempt);
         let bound = node.at_once.saturating_mul(TIMES).saturating_add(FLOOR);
         if attempt.connections > bound {
             let at_once = text::count(u64::from(node.at_once), "attempt");

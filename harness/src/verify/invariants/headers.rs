@@ -8,6 +8,7 @@ use super::{Cases, not_checked, without_proxies};
 use crate::clock::Nanos;
 use crate::correlation::ATTEMPTS_HEADER;
 use crate::record::RequestFact;
+use crate::table::Index;
 use crate::verify::text;
 use crate::verify::view::{Down, View};
 
@@ -22,8 +23,8 @@ pub(super) fn equal_the_ledger(view: &View<'_>) -> Invariant {
     if let Some(why) = without_proxies(view) {
         return not_checked(NAME, why);
     }
-    let untold: Vec<Nanos> =
-        view.work.iter().filter(|attempt| attempt.request.is_none()).map(|attempt| attempt.start).collect();
+    let untold = view.work().filter(|attempt| attempt.request.is_none()).map(|attempt| attempt.start);
+    let untold = Index::new(&view.facts.scratch, untold, |start| start.0);
     let mut cases = Cases::default();
     let mut seen = false;
     for request in view.judged() {
@@ -31,7 +32,7 @@ pub(super) fn equal_the_ledger(view: &View<'_>) -> Invariant {
         let Some(claimed) = request.claimed_attempts.filter(|_| request.sends <= 1) else { continue };
         seen = true;
         let known = request.attempts;
-        if claimed < known || (claimed > known && !may_be_unseen(view, request, &untold)) {
+        if claimed < known || (claimed > known && !may_be_unseen(view, &request, &untold)) {
             cases.add(|| {
                 let claimed = text::count(u64::from(claimed), "attempt");
                 format!("request {}: the gateway says {claimed}, the ledger {known}", request.id)
@@ -48,12 +49,12 @@ pub(super) fn equal_the_ledger(view: &View<'_>) -> Invariant {
 }
 
 /// While this request was under way, an attempt for it may have been made that no ledger has.
-fn may_be_unseen(view: &View<'_>, request: &RequestFact, untold: &[Nanos]) -> bool {
+fn may_be_unseen(view: &View<'_>, request: &RequestFact, untold: &Index<Nanos>) -> bool {
     let from = request.sent.unwrap_or(request.intended);
     let refused = |down: &Down| {
         let since_back = down.to.map(|back| back + ON_RECORD_WITHIN);
         down.from <= request.end + ON_RECORD_WITHIN && since_back.is_none_or(|back| back >= from)
     };
-    let first = untold.partition_point(|start| *start < from);
-    view.downs.iter().any(refused) || untold.get(first).is_some_and(|start| *start <= request.end)
+    let untold = || untold.get(untold.first_from(from.0)).is_some_and(|start| start <= request.end);
+    view.downs.iter().any(refused) || untold()
 }

@@ -25,7 +25,7 @@ pub(super) fn as_promised(view: &View<'_>) -> Invariant {
     }
     let mut cases = Cases::default();
     let mut seen = false;
-    for attempt in &view.work {
+    for attempt in view.work() {
         let Some(model) = attempt.model.and_then(|place| view.facts.asked_models.get(usize::from(place)))
         else {
             continue;

@@ -6,7 +6,6 @@ use squall_report::{Invariant, Verdict};
 
 use super::{Cases, not_checked};
 use crate::clock::Nanos;
-use crate::record::AttemptFact;
 use crate::verify::failover::Episode;
 use crate::verify::text;
 use crate::verify::view::View;
@@ -108,18 +107,18 @@ struct Moment {
 /// Each beginning of an attempt on `node` from `from` to `until`.
 fn held(view: &View<'_>, node: u16, from: Nanos, until: Nanos) -> Vec<Moment> {
     // An attempt that ends as another begins makes room for it: ends come first.
-    let mut changes: Vec<(Nanos, bool, &AttemptFact)> = Vec::new();
+    let mut changes: Vec<(Nanos, bool, u16)> = Vec::new();
     for attempt in view.work_between(Nanos::ZERO, until) {
         if attempt.end > from && attempt.end > attempt.start {
-            changes.push((attempt.start, true, attempt));
-            changes.push((attempt.end, false, attempt));
+            changes.push((attempt.start, true, attempt.node));
+            changes.push((attempt.end, false, attempt.node));
         }
     }
     changes.sort_by_key(|(at, begins, _)| (*at, *begins));
     let (mut own, mut all) = (0_u64, 0_u64);
     let mut moments = Vec::new();
-    for (at, begins, attempt) in changes {
-        let is_own = attempt.node == node;
+    for (at, begins, of) in changes {
+        let is_own = of == node;
         if begins {
             all += 1;
             own += u64::from(is_own);

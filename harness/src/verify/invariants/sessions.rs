@@ -7,7 +7,9 @@ use squall_report::Invariant;
 
 use super::{Cases, not_checked, without_proxies};
 use crate::clock::Nanos;
-use crate::record::{AttemptEnd, RequestFact};
+use crate::name::RequestId;
+use crate::record::{AttemptEnd, AttemptFact, RequestFact};
+use crate::table::{Index, Table, packed, sorted};
 use crate::verify::view::View;
 
 const NAME: &str = "a session stays on its node while that is well";
@@ -24,56 +26,70 @@ pub(super) fn stay(view: &View<'_>) -> Invariant {
     if !view.plan.target.promises.sticky {
         return not_checked(NAME, "the scenario does not ask for it (`promises.sticky`)");
     }
-    let mut sessions: HashMap<u64, Vec<&RequestFact>> = HashMap::new();
-    for request in view.judged().filter(|request| request.sub_request.is_none() && request.node.is_some()) {
-        if let Some(session) = request.session {
-            sessions.entry(session).or_default().push(request);
-        }
-    }
+    let turns = view.judged().filter(|request| request.sub_request.is_none());
+    let turns = turns.filter_map(|request| Turn::of(&request));
+    let turns = sorted(&view.facts.scratch, turns, |turn| (turn.session, turn.number));
     let troubles = Troubles::of(view);
     let mut cases = Cases::default();
     let mut seen = false;
-    let mut sessions: Vec<_> = sessions.into_iter().collect();
-    sessions.sort_unstable_by_key(|(session, _)| *session);
-    for (session, mut turns) in sessions {
-        turns.sort_by_key(|request| request.turn);
-        let mut had_to_leave = HashSet::new();
-        for pair in turns.windows(2) {
-            let [before, after] = pair else { continue };
-            let (Some(from), Some(to)) = (before.node, after.node) else { continue };
-            seen = true;
-            if from == to || had_to_leave.contains(&to) {
-                continue;
-            }
-            let since = before.sent.unwrap_or(before.intended);
-            if view.up_throughout(from, since, after.end) && !troubles.within(from, since, after.end) {
-                cases.add(|| {
-                    let (from, to) = (view.node(from), view.node(to));
-                    format!(
-                        "session {session} went from {from} to {to} with request {}, though {from} was well",
-                        after.id
-                    )
-                });
-            } else {
-                had_to_leave.insert(from);
-            }
+    let mut had_to_leave = HashSet::new();
+    for (before, after) in turns.iter().zip(turns.iter().skip(1)) {
+        if before.session != after.session {
+            had_to_leave.clear();
+            continue;
+        }
+        let (from, to) = (before.node, after.node);
+        seen = true;
+        if from == to || had_to_leave.contains(&to) {
+            continue;
+        }
+        if view.up_throughout(from, before.sent, after.end) && !troubles.within(from, before.sent, after.end)
+        {
+            cases.add(|| {
+                let (from, to) = (view.node(from), view.node(to));
+                format!(
+                    "session {} went from {from} to {to} with request {}, though {from} was well",
+                    after.session, after.id
+                )
+            });
+        } else {
+            had_to_leave.insert(from);
         }
     }
-    if seen || !view.untold.is_empty() {
+    if seen || view.any_untold() {
         cases.decide_of_all(NAME, view)
     } else {
         not_checked(NAME, "no session was answered twice")
     }
 }
 
+/// A turn of a session that a node answered.
+#[derive(Clone, Copy)]
+struct Turn {
+    session: u64,
+    number: Option<u32>,
+    id: RequestId,
+    node: u16,
+    sent: Nanos,
+    end: Nanos,
+}
+packed!(Turn { session, number, id, node, sent, end });
+
+impl Turn {
+    fn of(request: &RequestFact) -> Option<Self> {
+        let &RequestFact { id, turn: number, end, .. } = request;
+        let sent = request.sent.unwrap_or(request.intended);
+        Some(Self { session: request.session?, number, id, node: request.node?, sent, end })
+    }
+}
+
 /// When attempts on each node failed.
-struct Troubles(HashMap<u16, Vec<Nanos>>);
+struct Troubles(HashMap<u16, Index<Nanos>>);
 
 impl Troubles {
     fn of(view: &View<'_>) -> Self {
-        let mut of: HashMap<u16, Vec<Nanos>> = HashMap::new();
-        for attempt in &view.facts.attempts {
-            let failed = match attempt.how {
+        let failed = |attempt: &AttemptFact| {
+            match attempt.how {
                 AttemptEnd::Complete => attempt.status.is_some_and(|status| status == 429 || status >= 500),
                 // The other side gave up: on an answer that did not come, perhaps.
                 AttemptEnd::ClientLeft
@@ -82,21 +98,20 @@ impl Troubles {
                 | AttemptEnd::Unreachable
                 | AttemptEnd::Injected => true,
                 AttemptEnd::Aborted => false,
-            };
-            if failed {
-                of.entry(attempt.node).or_default().push(attempt.end);
             }
+        };
+        let mut of: HashMap<u16, Table<Nanos>> = HashMap::new();
+        for attempt in view.attempts().filter(failed) {
+            of.entry(attempt.node).or_insert_with(|| Table::new(&view.facts.scratch)).push(attempt.end);
         }
-        for troubles in of.values_mut() {
-            troubles.sort_unstable();
-        }
-        Self(of)
+        let index = |ends: &Table<Nanos>| Index::new(&view.facts.scratch, ends, |end| end.0);
+        Self(of.iter().map(|(node, ends)| (*node, index(ends))).collect())
     }
 
     /// Some attempt failed from `from` to `to`, or so shortly before that it is still held against the node.
     fn within(&self, node: u16, from: Nanos, to: Nanos) -> bool {
-        let troubles = self.0.get(&node).map_or(&[][..], Vec::as_slice);
-        let first = troubles.partition_point(|at| *at + SPARED_FOR < from);
-        troubles.get(first).is_some_and(|at| *at <= to)
+        let Some(troubles) = self.0.get(&node) else { return false };
+        let first = troubles.first_from(from.0.saturating_sub(Nanos::from(SPARED_FOR).0));
+        troubles.get(first).is_some_and(|at| at <= to)
     }
 }

@@ -1,12 +1,10 @@
 //! A client whose request failed since every node asked for a wait has to know of the wait.
 
-use std::collections::HashMap;
+use std::time::Duration;
 
 use squall_report::{Invariant, Outcome};
 
 use super::{Cases, not_checked, without_proxies};
-use crate::name::RequestId;
-use crate::record::AttemptFact;
 use crate::verify::text;
 use crate::verify::view::View;
 
@@ -21,29 +19,25 @@ pub(super) fn of_waits(view: &View<'_>) -> Invariant {
     if !view.plan.target.promises.wait_told {
         return not_checked(NAME, "the scenario does not ask for it (`promises.wait_told`)");
     }
-    let mut of: HashMap<RequestId, Vec<&AttemptFact>> = HashMap::new();
-    for attempt in &view.work {
-        if let Some(request) = attempt.request {
-            of.entry(request).or_default().push(attempt);
-        }
-    }
     let mut cases = Cases::default();
     let mut seen = false;
     for request in view.judged().filter(|request| request.outcome == Outcome::HttpError) {
-        let Some(attempts) = of.get(&request.id) else { continue };
-        let waits: Option<Vec<_>> = attempts.iter().map(|attempt| attempt.retry_after).collect();
-        let Some(shortest) = waits.and_then(|waits| waits.into_iter().min()) else { continue };
+        let mut attempts = view.made_for(request.id);
+        let made = attempts.len() as u64;
+        let shortest =
+            attempts.try_fold(Duration::MAX, |least, attempt| Some(least.min(attempt?.retry_after?)));
+        let Some(shortest) = shortest.filter(|_| made > 0) else { continue };
         seen = true;
         if request.retry_after.is_none() {
             cases.add(|| {
-                let (made, asked) = (text::count(attempts.len() as u64, "attempt"), text::seconds(shortest));
+                let (made, asked) = (text::count(made, "attempt"), text::seconds(shortest));
                 let status = request.status.unwrap_or_default();
                 let id = request.id;
                 format!("request {id}: {made}, each with a wait of {asked} or more, and its client got a bare {status}")
             });
         }
     }
-    if seen || !view.untold.is_empty() {
+    if seen || view.any_untold() {
         cases.decide_of_all(NAME, view)
     } else {
         not_checked(NAME, "no request failed since every node asked for a wait")

@@ -39,7 +39,7 @@ impl Lost {
 }
 
 /// Requests that were under way in a stretch and failed.
-pub(super) fn lost<'a>(view: &View<'a>, (from, to): (Nanos, Nanos)) -> impl Iterator<Item = &'a RequestFact> {
+pub(super) fn lost(view: &View<'_>, (from, to): (Nanos, Nanos)) -> impl Iterator<Item = RequestFact> {
     view.judged().filter(move |request| {
         let under_way = request.sent.is_some_and(|sent| sent < to) && request.end >= from;
         under_way && !ok(request) && request.outcome != Outcome::Shed
@@ -47,7 +47,7 @@ pub(super) fn lost<'a>(view: &View<'a>, (from, to): (Nanos, Nanos)) -> impl Iter
 }
 
 /// Where they were lost, as seen from a death.
-pub(super) fn places<'a>(dead: u16, lost: impl Iterator<Item = &'a RequestFact>) -> Lost {
+pub(super) fn places(dead: u16, lost: impl Iterator<Item = RequestFact>) -> Lost {
     lost.fold(Lost::default(), |mut sum, request| {
         sum.all += 1;
         sum.retried += u64::from(request.attempts > 1);
@@ -62,14 +62,14 @@ pub(super) fn places<'a>(dead: u16, lost: impl Iterator<Item = &'a RequestFact>)
 }
 
 /// `requests 812, 815 and 820`; with what else there are.
-pub(super) fn named<'a>(requests: impl Iterator<Item = &'a RequestFact>) -> Option<String> {
+pub(super) fn named(requests: impl Iterator<Item = RequestFact>) -> Option<String> {
     let ids: Vec<String> = requests.take(NAMED).map(|request| request.id.to_string()).collect();
     let noun = if ids.len() == 1 { "request" } else { "requests" };
     (!ids.is_empty()).then(|| format!("{noun} {}", text::list(&ids)))
 }
 
 /// Where to read more of requests.
-pub(super) fn in_ledgers<'a>(requests: impl Iterator<Item = &'a RequestFact>) -> Option<String> {
+pub(super) fn in_ledgers(requests: impl Iterator<Item = RequestFact>) -> Option<String> {
     named(requests).map(|named| {
         format!(
             "The rows of {named} in `requests.jsonl`, beside those of their attempts in `attempts.jsonl`."

@@ -9,11 +9,12 @@ use super::evidence::{gateway, in_ledgers, of};
 use super::{Scene, Told};
 use crate::record::RequestFact;
 use crate::scenario::plan::{Objective, Slo};
+use crate::table::Table;
 use crate::verify::slo::{self, Judged, Which};
 use crate::verify::text;
 use crate::verify::view::{View, ok};
 
-type Rule = fn(&Scene<'_, '_>, &Misses<'_>) -> Told;
+type Rule = fn(&Scene<'_, '_>, &Misses) -> Told;
 
 /// By metric, for what was too slow.
 pub(super) const RULES: [(Metric, Rule); 5] = [
@@ -27,29 +28,30 @@ pub(super) const RULES: [(Metric, Rule); 5] = [
 const MUCH_MORE: f64 = 1.5;
 
 /// The samples of an objective that missed it.
-pub(super) struct Misses<'a> {
+pub(super) struct Misses {
     samples: u64,
     /// Requests that failed: misses whatever the bound.
-    failed: Vec<&'a RequestFact>,
+    failed: Table<RequestFact>,
     /// Requests that were answered, too late.
-    slow: Vec<&'a RequestFact>,
+    slow: Table<RequestFact>,
     /// Requests that were answered, by node.
     answered: BTreeMap<u16, u64>,
 }
 
-impl<'a> Misses<'a> {
-    fn of(view: &View<'a>, slo: &Slo, late: impl Fn(&RequestFact) -> bool) -> Self {
-        let mut misses = Self { samples: 0, failed: Vec::new(), slow: Vec::new(), answered: BTreeMap::new() };
+impl Misses {
+    fn of(view: &View<'_>, slo: &Slo, late: impl Fn(&RequestFact) -> bool) -> Self {
+        let none = || Table::new(&view.facts.scratch);
+        let mut misses = Self { samples: 0, failed: none(), slow: none(), answered: BTreeMap::new() };
         for request in slo::selected(view, slo, Which::ItsPhases) {
             misses.samples += 1;
-            if !ok(request) {
+            if !ok(&request) {
                 misses.failed.push(request);
                 continue;
             }
             if let Some(node) = request.node {
                 *misses.answered.entry(node).or_default() += 1;
             }
-            if late(request) {
+            if late(&request) {
                 misses.slow.push(request);
             }
         }
@@ -174,10 +176,10 @@ fn failed(scene: &Scene<'_, '_>, plan: &Slo) -> Told {
         return Told { means: std::iter::once(mostly).chain(told.means).collect(), ..told };
     }
     let told = RULES.iter().find(|(of, _)| *of == metric).map(|(_, rule)| rule(scene, &misses));
-    told.unwrap_or_default().looking(in_ledgers(misses.slow.iter().copied()))
+    told.unwrap_or_default().looking(in_ledgers(misses.slow.iter()))
 }
 
-fn first_token(scene: &Scene<'_, '_>, misses: &Misses<'_>) -> Told {
+fn first_token(scene: &Scene<'_, '_>, misses: &Misses) -> Told {
     let told = Told::default().meaning(misses.in_common(scene.view));
     told.means("A late first token is time spent in queues and in reading the prompt (prefill), on the way there or in retries.")
         .look("Slots and queue of the nodes at that time, and whether long prompts came together.")
@@ -186,14 +188,14 @@ fn first_token(scene: &Scene<'_, '_>, misses: &Misses<'_>) -> Told {
         .change("Limit what waits: refuse early with `Retry-After` rather than queue beyond the objective; or add capacity.")
 }
 
-fn first_byte(scene: &Scene<'_, '_>, misses: &Misses<'_>) -> Told {
+fn first_byte(scene: &Scene<'_, '_>, misses: &Misses) -> Told {
     let told = Told::default().meaning(misses.in_common(scene.view));
     told.means("The first byte waits for connections, queues and retries; unlike the first token not for the prompt, where a node answers its head at once.")
         .look("Whether connections are kept and reused, and the time-out after which another node is tried.")
         .change("Keep connections open, shorten the time-out to connect, and try another node sooner.")
 }
 
-fn gaps(scene: &Scene<'_, '_>, misses: &Misses<'_>) -> Told {
+fn gaps(scene: &Scene<'_, '_>, misses: &Misses) -> Told {
     let told = Told::default().meaning(misses.in_common(scene.view));
     told.means("Long gaps between tokens come from full batches, from prompts that are read between two steps, or from something that holds the stream back on its way.")
         .look("Batch size and preemptions of the nodes at that time, and whether faults delayed events then.")
@@ -201,14 +203,14 @@ fn gaps(scene: &Scene<'_, '_>, misses: &Misses<'_>) -> Told {
         .change("Limit the batch, read long prompts in chunks (chunked prefill), and pass events on as they come.")
 }
 
-fn tokens(scene: &Scene<'_, '_>, misses: &Misses<'_>) -> Told {
+fn tokens(scene: &Scene<'_, '_>, misses: &Misses) -> Told {
     let told = Told::default().meaning(misses.in_common(scene.view));
     told.means("Slow tokens over a whole answer mean that the node decodes for too many at once, or that the stream stood still.")
         .look("How many requests each node decoded at once; the memory of its cache, and evictions from it.")
         .change("Lower the number of requests a node decodes at once, or add nodes.")
 }
 
-fn whole(scene: &Scene<'_, '_>, misses: &Misses<'_>) -> Told {
+fn whole(scene: &Scene<'_, '_>, misses: &Misses) -> Told {
     let parts = misses.slow.iter().filter_map(|request| {
         let first = request.first_content? - request.intended;
         Some((first.as_secs_f64(), (request.last_content? - request.intended).as_secs_f64()))
@@ -236,7 +238,7 @@ fn whole(scene: &Scene<'_, '_>, misses: &Misses<'_>) -> Told {
 /// Answers that are whole, and not what was expected.
 fn quality(scene: &Scene<'_, '_>, plan: &Slo) -> Told {
     let judged = slo::selected(scene.view, plan, Which::ItsPhases);
-    let wrong: Vec<&RequestFact> = judged.filter(|request| request.right == Some(false)).collect();
+    let wrong = scene.view.facts.scratch.table(judged.filter(|request| request.right == Some(false)));
     let again = wrong.iter().filter(|request| request.attempts > 1).count() as u64;
     let again = (again > 0).then(|| {
         format!("{} of the wrong answers took more than one attempt.", of(again, wrong.len() as u64))
@@ -246,7 +248,7 @@ fn quality(scene: &Scene<'_, '_>, plan: &Slo) -> Told {
         .means("These answers came whole; their text is not what the corpus expects.")
         .look("Which model answered, and whether a fallback to a smaller one took over (`model` in `requests.jsonl`).")
         .change("Fall back to a model that is as good for these prompts, or expect less of it.")
-        .looking(in_ledgers(wrong.iter().copied()))
+        .looking(in_ledgers(wrong.iter()))
 }
 
 /// Too few good answers a second.
@@ -265,12 +267,12 @@ fn rate(scene: &Scene<'_, '_>, plan: &Slo) -> Told {
 }
 
 /// Requests that failed, by how.
-fn success(scene: &Scene<'_, '_>, misses: &Misses<'_>) -> Told {
+fn success(scene: &Scene<'_, '_>, misses: &Misses) -> Told {
     let failed = &misses.failed;
     let all = failed.len() as u64;
     let mut ends: BTreeMap<&'static str, u64> = BTreeMap::new();
     for request in failed {
-        *ends.entry(kind(request)).or_default() += 1;
+        *ends.entry(kind(&request)).or_default() += 1;
     }
     let mut ends: Vec<_> = ends.into_iter().collect();
     ends.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
@@ -298,7 +300,7 @@ fn success(scene: &Scene<'_, '_>, misses: &Misses<'_>) -> Told {
         )
     }));
     let told = ends.iter().take(2).fold(told, |told, (kind, count)| advise_end(told, kind, &of(*count, all)));
-    told.looking(in_ledgers(failed.iter().copied()))
+    told.looking(in_ledgers(failed.iter()))
 }
 
 /// Ends that call for the same remedy.

@@ -17,6 +17,7 @@ mod samples;
 mod windows;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use squall_report::{Method, RateUnit, Verdict};
@@ -28,8 +29,10 @@ use crate::clock::Nanos;
 use crate::record::{GapSlice, Gaps, Recorded};
 use crate::scenario::plan::{Counted, Objective, Slo};
 use crate::scenario::samples_for_a_pass;
+use crate::table::{Table, sorted};
 use rates::Came;
-pub(super) use samples::{Sample, Which, of as samples_of, selected};
+use samples::Sample;
+pub(super) use samples::{Which, of as samples_of, selected};
 
 /// An objective as it came out, and the sentence on it when it did not pass.
 pub(super) struct Judged {
@@ -70,9 +73,10 @@ struct Figures {
 
 /// All that an objective counts in the run.
 enum Counts<'a> {
-    Samples(Vec<Sample>),
+    /// In the order of phases and of when they were due, where windows are looked for in them.
+    Samples(Table<Sample>),
     Gaps(&'a [GapSlice], Option<f64>),
-    Came(Vec<Came>, f64),
+    Came(Table<Came>, f64),
 }
 
 /// Judges every objective of the plan, in its order.
@@ -160,7 +164,13 @@ fn counts<'a>(view: &View<'_>, slo: &Slo, gaps: Option<&'a Gaps>) -> Counts<'a> 
             gaps.map_or(Counts::Gaps(&[], None), |gaps| Counts::Gaps(&gaps.slices, gaps.observed_ms))
         }
         Objective::Rate { of, least } => Counts::Came(rates::came(view, slo, of), least),
-        _ => Counts::Samples(samples::of(view, slo, Which::ItsPhases)),
+        _ => {
+            let (samples, scratch) = (samples::of(view, slo, Which::ItsPhases), &view.facts.scratch);
+            Counts::Samples(match slo.window {
+                None => scratch.table(samples),
+                Some(_) => sorted(scratch, samples, |sample| (sample.phase, sample.at)),
+            })
+        }
     }
 }
 
@@ -171,12 +181,15 @@ impl Counts<'_> {
             Self::Samples(samples) => {
                 // What is due after the plan's end counts in its last phase, and lies in no window.
                 let inside = match (slo.window, spans) {
-                    (Some(_), [span]) => span.of(samples),
-                    _ => samples,
+                    (Some(_), [span]) => span.places(samples),
+                    _ => 0..samples.len(),
                 };
-                let share = of_samples(view, inside).with_risk(risk);
+                let inside = || samples.rows(inside.clone());
+                let share = of_samples(view, inside()).with_risk(risk);
                 let observed = match slo.objective {
-                    Objective::Latency { share, .. } => samples::percentile(inside, share),
+                    Objective::Latency { share, .. } => {
+                        samples::percentile(&view.facts.scratch, inside(), share)
+                    }
                     Objective::ErrorRate { .. } => share.observed().map(|good| 1.0 - good),
                     _ => share.observed(),
                 };
@@ -202,11 +215,12 @@ impl Span {
         self.from <= at && at < self.to
     }
 
-    /// Of samples in order, those in it.
-    fn of<'a>(&self, samples: &'a [Sample]) -> &'a [Sample] {
-        let place =
-            |at: Nanos| samples.partition_point(|sample| (sample.phase, sample.at) < (self.phase, at));
-        samples.get(place(self.from)..place(self.to)).unwrap_or_default()
+    /// Of samples in order, the places of those in it.
+    fn places(&self, samples: &Table<Sample>) -> Range<usize> {
+        let place = |at: Nanos| {
+            samples.partition_point(|sample| (usize::from(sample.phase), sample.at) < (self.phase, at))
+        };
+        place(self.from)..place(self.to)
     }
 }
 
@@ -244,12 +258,13 @@ fn of_rate(rate: rates::Rate, least: f64) -> Figures {
 }
 
 /// Samples in the slices of time that they were due in.
-pub(super) fn of_samples(view: &View<'_>, samples: &[Sample]) -> Share {
+fn of_samples(view: &View<'_>, samples: impl Iterator<Item = Sample>) -> Share {
     let mut slices: BTreeMap<(usize, u64), Cell> = BTreeMap::new();
     for sample in samples {
-        let (slice, middle) = view.timetable.slice(sample.phase, sample.at);
+        let phase = usize::from(sample.phase);
+        let (slice, middle) = view.timetable.slice(phase, sample.at);
         let new = || Cell { piece: view.timetable.piece(middle), of: 0.0, good: 0.0 };
-        let cell = slices.entry((sample.phase, slice)).or_insert_with(new);
+        let cell = slices.entry((phase, slice)).or_insert_with(new);
         cell.of += 1.0;
         cell.good += f64::from(u8::from(sample.good));
     }

@@ -15,6 +15,7 @@ use super::{Bounds, Span};
 use crate::clock::Nanos;
 use crate::record::RequestFact;
 use crate::scenario::plan::{Counted, Objective, Slo};
+use crate::table::{Table, packed, sorted};
 
 /// Blocks that the time is cut into, where it is long enough.
 const BLOCKS: u32 = 20;
@@ -30,6 +31,7 @@ pub(super) struct Came {
     to: Nanos,
     amount: f64,
 }
+packed!(Came { from, to, amount });
 
 /// What is known of a rate.
 #[derive(Clone, Copy, Debug)]
@@ -43,25 +45,20 @@ pub(super) struct Rate {
 }
 
 /// All that an objective on a rate counts, by when it came.
-pub(super) fn came(view: &View<'_>, slo: &Slo, of: Counted) -> Vec<Came> {
+pub(super) fn came(view: &View<'_>, slo: &Slo, of: Counted) -> Table<Came> {
     // A request that was due in one phase may end in another: when it counts, says in which it counts.
-    let selected = samples::selected(view, slo, Which::AnyPhase).filter(|request| ok(request));
+    let selected = samples::selected(view, slo, Which::AnyPhase).filter(ok);
     let at = |at: Nanos| Came { from: at, to: at, amount: 1.0 };
-    let mut came: Vec<Came> = match of {
-        Counted::Requests => selected.map(|request| at(request.end)).collect(),
-        Counted::GoodRequests => {
-            selected.filter(|request| meets_all(view, request)).map(|request| at(request.intended)).collect()
-        }
-        Counted::Tokens => selected
-            .map(|request| Came {
-                from: request.first_content.unwrap_or(request.end),
-                to: request.last_content.unwrap_or(request.end),
-                amount: f64::from(request.output_tokens),
-            })
-            .collect(),
+    let came = |request: RequestFact| match of {
+        Counted::Requests => Some(at(request.end)),
+        Counted::GoodRequests => meets_all(view, &request).then(|| at(request.intended)),
+        Counted::Tokens => Some(Came {
+            from: request.first_content.unwrap_or(request.end),
+            to: request.last_content.unwrap_or(request.end),
+            amount: f64::from(request.output_tokens),
+        }),
     };
-    came.sort_by_key(|came| came.from);
-    came
+    sorted(&view.facts.scratch, selected.filter_map(came), |came| came.from)
 }
 
 /// It is within the bound of every objective on a latency of its kind that counts it. Gaps are judged by
@@ -74,7 +71,7 @@ fn meets_all(view: &View<'_>, request: &RequestFact) -> bool {
 }
 
 /// The rate in these spans together; its upper bound is wrong in a share `risk` of cases.
-pub(super) fn judge(view: &View<'_>, came: &[Came], spans: &[Span], least: f64, risk: f64) -> Rate {
+pub(super) fn judge(view: &View<'_>, came: &Table<Came>, spans: &[Span], least: f64, risk: f64) -> Rate {
     let length: Duration = spans.iter().map(|span| span.to - span.from).sum();
     let whole = Duration::from_secs((length / BLOCKS).as_secs());
     let block = BLOCK_MIN.max(whole);
@@ -115,8 +112,8 @@ fn cut(view: &View<'_>, span: &Span, block: Duration) -> Vec<Block> {
         .collect()
 }
 
-/// What came in each block.
-fn fill(blocks: &[Block], came: &[Came]) -> Vec<Cell> {
+/// What came in each block, of what came in order.
+fn fill(blocks: &[Block], came: impl IntoIterator<Item = Came>) -> Vec<Cell> {
     let mut cells: Vec<Cell> = blocks
         .iter()
         .map(|(from, to, piece)| Cell { piece: *piece, of: (*to - *from).as_secs_f64(), good: 0.0 })
@@ -124,11 +121,15 @@ fn fill(blocks: &[Block], came: &[Came]) -> Vec<Cell> {
     for came in came {
         // The first block that ends after it began.
         let first = blocks.partition_point(|(_, to, _)| *to <= came.from);
+        if first == blocks.len() {
+            // Nor does what follows come in any.
+            break;
+        }
         for (block, cell) in blocks.iter().zip(&mut cells).skip(first) {
             if block.0 > came.to {
                 break;
             }
-            cell.good += came.amount * part(came, block);
+            cell.good += came.amount * part(&came, block);
         }
     }
     cells
@@ -160,7 +161,7 @@ mod tests {
             Came { from: at(1.0), to: at(1.0), amount: 1.0 },
             Came { from: at(3.0), to: at(3.0), amount: 7.0 },
         ];
-        let got: Vec<f64> = fill(&blocks, &came).iter().map(|cell| cell.good).collect();
+        let got: Vec<f64> = fill(&blocks, came).iter().map(|cell| cell.good).collect();
         assert_eq!(got, [10.0, 21.0, 10.0]);
     }
 }

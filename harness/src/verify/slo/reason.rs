@@ -111,13 +111,13 @@ fn misses(view: &View<'_>, slo: &Slo, row: &squall_report::Slo) -> String {
     if slo.objective.is_on_gaps() || matches!(slo.objective, Objective::Quality { .. }) {
         return percentile;
     }
-    let inside = |request: &&RequestFact| {
+    let inside = |request: &RequestFact| {
         let at = request.intended.as_secs_f64();
         row.window.as_ref().is_none_or(|window| window.from_s <= at && at < window.to_s)
     };
     let selected = samples::selected(view, slo, Which::ItsPhases).filter(inside);
-    let failed: Vec<&RequestFact> = selected.filter(|request| !ok(request)).collect();
-    if failed.is_empty() {
+    let mut failed = selected.filter(|request| !ok(request)).peekable();
+    if failed.peek().is_none() {
         return percentile;
     }
     format!("{percentile}; failed: {}", losses::describe(view, failed))

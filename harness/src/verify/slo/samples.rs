@@ -6,6 +6,7 @@ use super::super::view::{View, ok};
 use crate::clock::Nanos;
 use crate::record::RequestFact;
 use crate::scenario::plan::{Objective, Slo};
+use crate::table::{Scratch, packed, sorted};
 
 /// A sample.
 #[derive(Clone, Copy, Debug)]
@@ -13,11 +14,12 @@ pub(in super::super) struct Sample {
     /// The intended send of its request.
     pub(in super::super) at: Nanos,
     /// The phase that it lies in, by its place in the plan.
-    pub(in super::super) phase: usize,
+    pub(in super::super) phase: u16,
     pub(in super::super) good: bool,
     /// Of an objective on a latency: none where the request did not succeed, and is slower than any bound.
     pub(in super::super) latency: Option<Duration>,
 }
+packed!(Sample { at, phase, good, latency });
 
 /// The requests of which phases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,33 +30,31 @@ pub(in super::super) enum Which {
     AnyPhase,
 }
 
-/// The samples of an objective, but for gaps; in the order of phases and of when they were due.
-pub(in super::super) fn of(view: &View<'_>, slo: &Slo, which: Which) -> Vec<Sample> {
-    let sample = |request: &RequestFact| {
+/// The samples of an objective, but for gaps.
+pub(in super::super) fn of(view: &View<'_>, slo: &Slo, which: Which) -> impl Iterator<Item = Sample> {
+    let sample = move |request: RequestFact| {
         let (good, latency) = match slo.objective {
             Objective::Success { .. } | Objective::ErrorRate { .. } | Objective::Rate { .. } => {
-                (ok(request), None)
+                (ok(&request), None)
             }
             Objective::Quality { .. } => (request.right?, None),
-            Objective::Latency { .. } if !ok(request) => (false, None),
+            Objective::Latency { .. } if !ok(&request) => (false, None),
             Objective::Latency { metric, bound, .. } => {
                 let latency = request.latency(metric)?;
                 (latency <= bound, Some(latency))
             }
         };
-        Some(Sample { at: request.intended, phase: usize::from(request.phase), good, latency })
+        Some(Sample { at: request.intended, phase: request.phase, good, latency })
     };
-    let mut samples: Vec<Sample> = selected(view, slo, which).filter_map(sample).collect();
-    samples.sort_by_key(|sample| (sample.phase, sample.at));
-    samples
+    selected(view, slo, which).filter_map(sample)
 }
 
 /// The requests that an objective counts.
-pub(in super::super) fn selected<'a>(
-    view: &View<'a>,
+pub(in super::super) fn selected(
+    view: &View<'_>,
     slo: &Slo,
     which: Which,
-) -> impl Iterator<Item = &'a RequestFact> {
+) -> impl Iterator<Item = RequestFact> {
     view.judged().filter(move |request| counts(view, slo, request, which))
 }
 
@@ -69,12 +69,14 @@ pub(in super::super) fn counts(view: &View<'_>, slo: &Slo, request: &RequestFact
 
 /// The smallest value that at least `share` of the samples are not above, milliseconds; none where that
 /// is a request that failed.
-pub(super) fn percentile(samples: &[Sample], share: f64) -> Option<f64> {
-    let mut latencies: Vec<Duration> = samples.iter().filter_map(|sample| sample.latency).collect();
-    let rank = ((share * samples.len() as f64).ceil() as usize).max(1);
-    if rank > latencies.len() {
-        return None;
-    }
-    let (_, at, _) = latencies.select_nth_unstable(rank - 1);
-    Some(at.as_secs_f64() * 1e3)
+pub(super) fn percentile(
+    scratch: &Scratch,
+    samples: impl Iterator<Item = Sample>,
+    share: f64,
+) -> Option<f64> {
+    let mut all = 0_u64;
+    let latencies = samples.inspect(|_| all += 1).filter_map(|sample| sample.latency);
+    let latencies = sorted(scratch, latencies, |latency| *latency);
+    let rank = ((share * all as f64).ceil() as usize).max(1);
+    latencies.get(rank - 1).map(|at| at.as_secs_f64() * 1e3)
 }

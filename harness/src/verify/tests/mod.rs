@@ -24,7 +24,8 @@ use crate::correlation::KnownBy;
 use crate::fault::NodeState;
 use crate::name::{AttemptId, RequestId};
 use crate::record::{
-    AttemptEnd, AttemptFact, Content, Facts, NodeEvent, Recorded, RequestFact, SessionEnd, SessionFact,
+    AttemptEnd, AttemptFact, Content, Facts, NodeEvent, PauseEvent, Recorded, RequestFact, SessionEnd,
+    SessionFact,
 };
 use crate::scenario::Lines;
 use crate::scenario::plan::{
@@ -32,6 +33,7 @@ use crate::scenario::plan::{
     NodePlan, Objective, OnTrap, Phase, Plan, PluginRef, RouterPolicy, Schedule, Selector, Sessions, Slo,
     Target, Think, Traffic, Turns,
 };
+use crate::table::Scratch;
 
 const SECOND: u64 = 1_000_000_000;
 const MS: u64 = 1_000_000;
@@ -46,10 +48,39 @@ const END: Nanos = Nanos(60 * SECOND);
 #[derive(Debug)]
 struct Scene {
     plan: Plan,
-    facts: Facts,
+    facts: Ledgers,
     evidence: Evidence,
     /// Arrivals by phase, where they are not as many as the requests.
     scheduled: Option<Vec<u64>>,
+}
+
+/// What the ledgers say, to be changed at will.
+#[derive(Debug, Default)]
+struct Ledgers {
+    requests: Vec<RequestFact>,
+    models: Vec<String>,
+    sessions: Vec<SessionFact>,
+    attempts: Vec<AttemptFact>,
+    node_events: Vec<NodeEvent>,
+    pause_events: Vec<PauseEvent>,
+    asked_models: Vec<String>,
+}
+
+impl Ledgers {
+    /// As they are read from files.
+    fn facts(&self, scratch: Scratch) -> Facts {
+        Facts {
+            requests: scratch.table(self.requests.iter().copied()),
+            models: self.models.clone(),
+            sessions: scratch.table(self.sessions.iter().copied()),
+            attempts: scratch.table(self.attempts.iter().copied()),
+            node_events: self.node_events.clone(),
+            pause_events: self.pause_events.clone(),
+            worst: Vec::new(),
+            asked_models: self.asked_models.clone(),
+            scratch,
+        }
+    }
 }
 
 fn at(seconds: f64) -> Nanos {
@@ -92,7 +123,7 @@ impl Scene {
 
     /// All is well, and no node dies.
     fn without_death() -> Self {
-        let mut facts = Facts { asked_models: vec!["sim".into()], ..Facts::default() };
+        let mut facts = Ledgers { asked_models: vec!["sim".into()], ..Ledgers::default() };
         for id in 0..END.0 / EVERY {
             let node = (id % 3) as u16;
             facts.requests.push(request(id, Nanos(id * EVERY), node));
@@ -162,7 +193,7 @@ impl Scene {
     }
 
     fn judge(&self) -> Report {
-        judge(&self.plan, &self.recorded(), &self.facts, self.evidence.clone())
+        judge(&self.plan, &self.recorded(), &self.facts.facts(Scratch::default()), self.evidence.clone())
     }
 }
 

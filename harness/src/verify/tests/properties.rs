@@ -118,7 +118,7 @@ fn any_scene() -> impl Strategy<Value = Scene> {
     (facts, moment(), scheduled, entry, 0..=3_usize, any::<bool>()).prop_map(
         |((requests, attempts, node_events), duration, scheduled, entry, nodes, aborted)| {
             let mut scene = Scene::sound();
-            scene.facts = Facts { requests, attempts, node_events, ..Facts::default() };
+            scene.facts = Ledgers { requests, attempts, node_events, ..Ledgers::default() };
             scene.evidence.duration = duration;
             scene.evidence.aborted = aborted.then(|| "by a test".into());
             scene.scheduled = Some(scheduled.unwrap_or_default());
@@ -139,10 +139,17 @@ proptest! {
 
     #[test]
     fn any_ledgers_have_a_verdict_with_reasons(scene in any_scene()) {
-        let report = judge(&scene.plan, &Recorded {
+        let recorded = Recorded {
             scheduled: scene.scheduled.clone().unwrap_or_default(),
             ..Recorded::default()
-        }, &scene.facts, scene.evidence.clone());
+        };
+        let judged = |scratch| judge(&scene.plan, &recorded, &scene.facts.facts(scratch), scene.evidence.clone());
+        let report = judged(Scratch::default());
+        // Whatever is in memory.
+        let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+        let scratch = Scratch::with_memory(folder.path(), 1_000);
+        prop_assert_eq!(format!("{report:?}"), format!("{:?}", judged(scratch.clone())));
+        prop_assert!(scratch.whole().is_ok());
         prop_assert!(!report.reasons.is_empty());
         prop_assert_eq!(report.invariants.len(), 15);
         prop_assert!(report.verdict != Verdict::NotChecked);

@@ -180,7 +180,8 @@ fn gaps_are_judged_as_they_were_counted() {
     let mut judged = |samples, good| {
         let slices = vec![GapSlice { start: Nanos::ZERO, phase: 0, samples, good }];
         recorded.gaps = vec![Gaps { samples, good, observed_ms: Some(12.5), slices }];
-        let report = judge(&scene.plan, &recorded, &scene.facts, scene.evidence.clone());
+        let report =
+            judge(&scene.plan, &recorded, &scene.facts.facts(Scratch::default()), scene.evidence.clone());
         (report.slos[0].verdict, report.slos[0].observed)
     };
     assert_eq!(judged(50_000, 49_900), (Verdict::Pass, Some(12.5)));
