@@ -19,15 +19,19 @@ pub(super) fn end_once(view: &View<'_>, recorded: &Recorded) -> Invariant {
     if scheduled == 0 && view.facts.requests.is_empty() {
         return inconclusive(NAME, "there was no arrival");
     }
-    let ids = view.facts.requests.iter().map(|request| request.id.0);
+    let mut rows = vec![0_u64; view.plan.phases.len()];
+    let counted = view.facts.requests.iter().inspect(|request| {
+        if let Some(rows) = rows.get_mut(usize::from(request.phase)) {
+            *rows += 1;
+        }
+    });
+    let ids = counted.map(|request| request.id.0);
     let ids = sorted(&view.facts.scratch, ids, |id| *id);
     let mut cases = Cases::default();
-    let whole = view.plan.traffic.sessions.is_none().then_some(0..scheduled);
-    let sessions = view.facts.sessions.rows(0..if whole.is_some() { 0 } else { view.facts.sessions.len() });
-    let sessions = sorted(&view.facts.scratch, sessions, |session| session.id);
-    follow(&sessions, &mut cases);
+    let sessions = sessions(view, &mut cases);
     // All that were scheduled, or of each session its first.
-    let asked = whole.into_iter().chain(sessions.iter().map(|session| asked(&session)));
+    let all = view.plan.traffic.sessions.is_none().then_some(0..scheduled);
+    let asked = all.into_iter().chain(sessions.iter().map(|session| asked(&session)));
     let mut ids = ids.iter().peekable();
     for Range { start, end } in asked {
         let mut expected = start;
@@ -47,21 +51,25 @@ pub(super) fn end_once(view: &View<'_>, recorded: &Recorded) -> Invariant {
         cases.add(|| format!("request {id} ended, and {} were scheduled", text::count(scheduled, "request")));
     }
     if cases.count == 0 {
-        phases(view, recorded, &mut cases);
+        phases(view, recorded, rows, &mut cases);
     }
     cases.decide(NAME)
 }
 
-/// Each session begins where the one before it would have ended.
-fn follow(sessions: &Table<SessionFact>, cases: &mut Cases) {
+/// The sessions in order, where arrivals begin any: each begins where the one before it would have ended.
+fn sessions(view: &View<'_>, cases: &mut Cases) -> Table<SessionFact> {
+    let begun = view.plan.traffic.sessions.map_or(0, |_| view.facts.sessions.len());
+    let sessions = view.facts.sessions.rows(0..begun);
+    let sessions = sorted(&view.facts.scratch, sessions, |session| session.id);
     let mut next = (0, 0);
-    for session in sessions {
+    for session in &sessions {
         let first = session.first_request.0;
         if (session.id, first) != next {
             cases.add(|| format!("session {} is not the one that follows session {}", session.id, next.0));
         }
         next = (session.id + 1, first.saturating_add(session.requests.into()));
     }
+    sessions
 }
 
 /// The ids of the requests that a session asked.
@@ -80,14 +88,8 @@ fn missing(cases: &mut Cases, first: u64, next: u64) {
     cases.count += last - first;
 }
 
-/// In sum all is well; is it in each phase?
-fn phases(view: &View<'_>, recorded: &Recorded, cases: &mut Cases) {
-    let mut rows = vec![0_u64; view.plan.phases.len()];
-    for request in &view.facts.requests {
-        if let Some(rows) = rows.get_mut(usize::from(request.phase)) {
-            *rows += 1;
-        }
-    }
+/// In sum all is well; is it in each phase, by its number of rows?
+fn phases(view: &View<'_>, recorded: &Recorded, rows: Vec<u64>, cases: &mut Cases) {
     for (index, (phase, rows)) in view.plan.phases.iter().zip(rows).enumerate() {
         let scheduled = recorded.scheduled.get(index).copied().unwrap_or_default();
         let counted = recorded.counts.get(index).copied().unwrap_or_default().ended();
