@@ -4,6 +4,7 @@
 
 use std::pin::pin;
 
+use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Method, Request, Response};
 
@@ -144,6 +145,8 @@ impl Session {
         let first = self.clock.now();
         self.meter.sent(first.since(intended));
         let request = std::mem::replace(&mut ask.request, Request::new(Method::POST, self.url(0).clone()));
+        // Each future below holds what it is given twice, for as long as its stream is open.
+        let request = Box::new(request);
         let mut carried = self.send_on(&ask, request, first).await;
         let which = if carried.hedge.is_some_and(|hedge| hedge.won) { Which::Hedge } else { Which::First };
         let joined = self.correlator.finish(id, which);
@@ -157,7 +160,7 @@ impl Session {
     }
 
     /// Sends a request until the client's policy has had enough of it.
-    async fn send_on(&self, ask: &Ask, mut request: Request, first: Nanos) -> Carried {
+    async fn send_on(&self, ask: &Ask, mut request: Box<Request>, first: Nanos) -> Carried {
         let client = &self.plan.traffic.client;
         let spare = client.sends_again().then(|| request.try_clone()).flatten();
         let (mut rounds, mut sends, mut hedge) = (1, 0, None);
@@ -166,7 +169,8 @@ impl Session {
             let copy = |sends| self.copy(spare.as_ref()?, sends);
             let sent = match client.hedge_after.zip(copy(sends)) {
                 Some((after, second)) => {
-                    let raced = self.race(ask, request, second, first, after).await;
+                    // Of the two futures the larger one counts, and few clients hedge.
+                    let raced = Box::pin(self.race(ask, request, second, first, after)).await;
                     sends += u32::from(raced.hedge.is_some());
                     hedge = raced.hedge.or(hedge.map(|hedge| Hedge { won: false, ..hedge }));
                     raced.sent
@@ -185,14 +189,14 @@ impl Session {
     }
 
     /// The request for the send after so many: to the next target.
-    fn copy(&self, request: &Request, sends: u32) -> Option<Request> {
-        let mut next = request.try_clone()?;
+    fn copy(&self, request: &Request, sends: u32) -> Option<Box<Request>> {
+        let mut next = Box::new(request.try_clone()?);
         *next.url_mut() = self.url(sends).clone();
         Some(next)
     }
 
     /// Sends a request once; `first` is when it was sent first. Says by `begun` when content has come.
-    pub(super) async fn send(&self, ask: &Ask, request: Request, first: Nanos, begun: &Begun) -> Sent {
+    pub(super) async fn send(&self, ask: &Ask, request: Box<Request>, first: Nanos, begun: &Begun) -> Sent {
         let check = |answer| Check::of(self.plan.target.api, answer, ask.output_tokens);
         let mut seen = Seen::new(ask.answer.map(check));
         if ask.keep {
@@ -230,7 +234,7 @@ impl Session {
 
     async fn carry_out(
         &self,
-        request: Request,
+        request: Box<Request>,
         leave: Option<Nanos>,
         expected: u32,
         seen: &mut Seen,
@@ -248,7 +252,7 @@ impl Session {
         if self.plan.traffic.stream {
             patience.until_first_token(sent);
         }
-        let response = match patience.wait(self.client.execute(request)).await {
+        let response = match patience.wait(self.client.execute(*request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return error.into(),
             Err(gave_up) => return gave_up.into(),
@@ -292,6 +296,8 @@ impl Session {
         begun: &Begun,
     ) -> Result<(), Wire> {
         let api = self.plan.target.api;
+        // They hold the whole buffer into which the head was read: 8 KiB for as long as the stream goes on.
+        *response.headers_mut() = HeaderMap::new();
         let mut parser = Parser::new();
         while let Some(bytes) = patience.wait(response.chunk()).await?? {
             let at = self.clock.now();

@@ -55,8 +55,8 @@ impl Session {
     pub(super) async fn race(
         &self,
         ask: &Ask,
-        request: Request,
-        mut second: Request,
+        request: Box<Request>,
+        mut second: Box<Request>,
         start: Nanos,
         after: Duration,
     ) -> Raced {
