@@ -200,7 +200,7 @@ packed_enum!(AttemptEnd { Complete, Cut, Reset, Unreachable, Injected, ClientLef
 packed_enum!(KnownBy { Header, Message, Trace });
 
 /// Reads the requests of the run in `folder`, in the order of their ends.
-pub fn read_requests(folder: &Path, mut take: impl FnMut(RequestRow)) -> Result<(), RecordError> {
+pub fn read_requests(folder: &Path, mut take: impl FnMut(RequestRow) + Send) -> Result<(), RecordError> {
     ledger::read(folder, REQUESTS_FILE, |row| {
         take(row);
         Ok(())
