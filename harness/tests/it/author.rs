@@ -12,7 +12,7 @@ use serde_json::Value;
 use squall::fault::{BUILT_IN, interface};
 
 use crate::support::Result;
-use crate::support::storm::{forgetful, hostile};
+use crate::support::storm::{SPUN, forgetful, hostile, says};
 
 /// What a command gave: exit code, stdout, stderr.
 struct Said {
@@ -221,19 +221,19 @@ fn a_call_that_fails_is_named_with_its_hook() -> Result {
     let folder = tempfile::tempdir()?;
     let hostile = hostile().display().to_string();
     for (does, at, words) in [
-        ("spin", "request", "units of fuel"),
+        ("spin", "request", SPUN),
         ("panic", "events", "unreachable"),
         ("nonsense", "request", "HTTP"),
-        ("spin", "configure", "units of fuel"),
+        ("spin", "configure", SPUN),
     ] {
         let with = format!("does = \"{does}\", at = \"{at}\"");
         let said = squall(folder.path(), &["check", &hostile, "--with", &with])?;
         assert_eq!(said.code, Some(2), "{with}: {}", said.out);
-        assert!(said.err.contains(words) && said.err.contains(&format!("`{at}`")), "{with}: {}", said.err);
+        assert!(says(&said.err, words) && said.err.contains(&format!("`{at}`")), "{with}: {}", said.err);
         if at != "configure" {
             let said = squall(folder.path(), &["test", &hostile, "--with", &with])?;
             assert_eq!(said.code, Some(1), "{with}: {}", said.out);
-            assert!(said.out.contains(words) && said.err.contains(at), "{with}: {}", said.out);
+            assert!(says(&said.out, words) && said.err.contains(at), "{with}: {}", said.out);
         }
     }
     let said = squall(folder.path(), &["check", "latency", "--with", "p5 = \"1ms\""])?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use squall::fault::{PluginError, Refusal};
 use squall::record::AttemptEnd;
 
-use crate::support::storm::{PretendedFleet, Storm, hostile, load, plan};
+use crate::support::storm::{PretendedFleet, SPUN, Storm, hostile, load, plan, says};
 use crate::support::{End, Node, Parts, Result, Rig, Then};
 
 const FOUR: [&str; 4] = ["one", "two", "three", "[DONE]"];
@@ -201,14 +201,6 @@ fn a_module_with_flipped_bits_is_refused_or_taken_but_never_a_panic() -> Result 
 
 fn hostile_fault(with: &str) -> String {
     format!("{{ plugin = \"{}\", nodes = [\"a\"], with = {{ {with} }} }}", hostile().display())
-}
-
-/// What ends an endless loop: its fuel, or on a machine that is busy otherwise, the time.
-const SPUN: &str = "units of fuel|did not return within";
-
-/// `text` has one of these words, which `|` separates.
-fn says(text: &str, words: &str) -> bool {
-    words.split('|').any(|words| text.contains(words))
 }
 
 #[test]

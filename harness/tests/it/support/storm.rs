@@ -21,6 +21,14 @@ pub(crate) fn forgetful() -> PathBuf {
     hostile().with_file_name("forgetful.wasm")
 }
 
+/// What ends an endless loop: its fuel, or on a machine that is busy otherwise, the time.
+pub(crate) const SPUN: &str = "units of fuel|did not return within";
+
+/// `text` has one of these words, which `|` separates.
+pub(crate) fn says(text: &str, words: &str) -> bool {
+    words.split('|').any(|words| text.contains(words))
+}
+
 /// A plan with these faults (lines of the scenario's `fault` list), all of them on node `a`'s proxy. Node
 /// `b` exists too, and no fault is granted it unless it says so.
 pub(crate) fn plan(faults: &str) -> Result<Plan> {
