@@ -2,14 +2,15 @@
 //!
 //! Events that arrive together are shown to a plugin in one call, which costs about what a call about one of
 //! them does. What each event gets is what it would get if it were shown by itself: a ruling stops the look
-//! ahead, and a fault sees nothing that one before it may still change.
+//! ahead, and a fault sees nothing that one before it may still change. A fault that can do more than decide (act on
+//! nodes, tell the time) is shown each event when its turn comes, unless it is the only one to rule on events.
 
 use bytes::Bytes;
 
 use super::{Call, EventRuling, EventVerdict, Fault, Trap};
 
 /// Events that a fault is shown in its first call on a stream.
-const FIRST: usize = 8;
+const FIRST: usize = 32;
 /// Events in one call, at most.
 const MOST: usize = 64;
 
@@ -58,11 +59,13 @@ pub(super) struct Ahead {
     shown: usize,
     /// A call about several failed: which of them it was is found by showing each by itself.
     alone: bool,
+    /// It is one of those before this event, until it is found.
+    failed_before: u32,
 }
 
 impl Default for Ahead {
     fn default() -> Self {
-        Self { passed: 0, ruling: None, at_once: FIRST, shown: 0, alone: false }
+        Self { passed: 0, ruling: None, at_once: FIRST, shown: 0, alone: false, failed_before: 0 }
     }
 }
 
@@ -99,10 +102,24 @@ impl Ahead {
         Ok(())
     }
 
-    /// After a call that failed: it may have failed for another event than the first, which is shown by itself then.
-    pub(super) fn asks_again(&mut self) -> bool {
-        self.alone |= self.shown > 1;
-        self.shown > 1
+    /// After a call that failed: it may have failed for another event than `index`, its first, which is shown by itself
+    /// then.
+    pub(super) fn asks_again(&mut self, index: u32) -> bool {
+        let several = self.shown > 1;
+        if several {
+            self.alone = true;
+            self.failed_before = index + self.shown as u32;
+        }
+        several
+    }
+
+    /// A call about event `index` alone failed: that is why one about several did, which has been counted.
+    pub(super) fn explains(&mut self, index: u32) -> bool {
+        let explains = index < self.failed_before;
+        if explains {
+            self.failed_before = 0;
+        }
+        explains
     }
 
     /// What it decided of event `index`, which it [knows](Ahead::knows).

@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -52,6 +51,7 @@ pub struct Engine {
 struct Slot {
     plan: FaultPlan,
     hooks: Hooks,
+    acts: bool,
     /// The standard library's lock spins for about as long as a call takes before it gives the processor
     /// away; with one that yields at once, two busy threads spend more on switches than on plugins.
     fault: std::sync::Mutex<Box<dyn Fault>>,
@@ -94,6 +94,7 @@ impl Engine {
             .map(|(plan, fault)| Slot {
                 plan,
                 hooks: fault.hooks(),
+                acts: fault.acts(),
                 fault: std::sync::Mutex::new(fault),
                 on: AtomicBool::new(false),
                 held: AtomicBool::new(false),
@@ -209,6 +210,7 @@ impl Engine {
             switches,
             head: None,
             arrived: Arrived::default(),
+            passed: 0,
             fired: 0,
         }
     }
@@ -254,14 +256,17 @@ impl Engine {
                 slot.give_up();
                 tracing::warn!("{trap}; it has trapped {traps} times and is off for the rest of the run");
             }
-            OnTrap::Skip => {
-                let revived = slot.fault().revive();
-                if let Err(trap) = revived {
-                    slot.give_up();
-                    tracing::warn!("{trap}, when it was to start afresh; it is off for the rest of the run");
-                }
-            }
+            OnTrap::Skip => start_afresh(slot),
         }
+    }
+}
+
+/// A plugin that trapped goes on with nothing remembered.
+fn start_afresh(slot: &Slot) {
+    let revived = slot.fault().revive();
+    if let Err(trap) = revived {
+        slot.give_up();
+        tracing::warn!("{trap}, when it was to start afresh; it is off for the rest of the run");
     }
 }
 
@@ -315,6 +320,8 @@ pub struct AttemptFaults {
     /// For faults that begin while the attempt is under way: whether they match it.
     head: Option<Arc<RequestHead>>,
     arrived: Arrived,
+    /// Events before this one pass, as far as all faults go.
+    passed: u32,
     fired: u32,
 }
 
@@ -408,20 +415,32 @@ impl AttemptFaults {
 
     /// Event `index` of the response, which has arrived, is the next to be passed on.
     pub fn event(&mut self, index: u32) -> Ruling<EventVerdict> {
+        if index < self.passed {
+            return Ruling::pass();
+        }
         let arrived = std::mem::take(&mut self.arrived);
+        let others = self.met.iter().filter(|met| self.engine.slots[met.slot].hooks.events).count() > 1;
         // A fault is shown no event that one before it may still change.
         let mut until = arrived.end();
         let ruling = self.rule(
             "events",
             |hooks| hooks.events,
             |asked| {
-                let verdict = asked.event(&arrived, index, until)?;
+                // One that acts is shown none either that one after it may keep from coming.
+                let shown_until = if others && asked.slot.acts { index + 1 } else { until };
+                let verdict = asked.event(&arrived, index, shown_until);
                 until = until.min(asked.ahead.passed).max(index + 1);
-                Ok(verdict)
+                verdict
             },
         );
         self.arrived = arrived;
+        self.passed = until;
         ruling
+    }
+
+    /// All events that had arrived have had their turn.
+    pub fn none_waits(&mut self) {
+        self.arrived = Arrived::default();
     }
 
     /// The body of an answer that is no stream has arrived whole.
@@ -455,7 +474,7 @@ impl AttemptFaults {
         mut ask: impl FnMut(&mut Asked<'_>) -> Result<V, Trap>,
     ) -> Ruling<V> {
         let Self { engine, attempt, node, met, fired, .. } = self;
-        let mut ruling = Ruling { delay: Duration::ZERO, headers: HeaderMap::new(), verdict: V::PASS };
+        let mut ruling = Ruling::pass();
         for met in met {
             let slot = &engine.slots[met.slot];
             if !wanted(slot.hooks) || !slot.is_on() {
@@ -504,16 +523,27 @@ impl Asked<'_> {
         if !self.ahead.knows(index)
             && let Err(trap) = self.look(arrived, index, until)
         {
-            if !self.ahead.asks_again() {
-                return Err(trap);
+            if !self.ahead.asks_again(index) {
+                return self.failed(trap, index);
             }
             self.engine.trapped(self.slot, trap);
             if !self.slot.is_on() {
                 return Ok(EventVerdict::Pass);
             }
-            self.look(arrived, index, until)?;
+            if let Err(trap) = self.look(arrived, index, until) {
+                return self.failed(trap, index);
+            }
         }
         Ok(self.ahead.take(index))
+    }
+
+    /// It failed when it was shown event `index` by itself: that counts, unless it is why a call about several did.
+    fn failed(&mut self, trap: Trap, index: u32) -> Result<EventVerdict, Trap> {
+        if !self.ahead.explains(index) {
+            return Err(trap);
+        }
+        start_afresh(self.slot);
+        Ok(EventVerdict::Pass)
     }
 
     fn look(&mut self, arrived: &Arrived, index: u32, until: u32) -> Result<(), Trap> {

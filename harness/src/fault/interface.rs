@@ -14,7 +14,7 @@ pub fn version() -> &'static str {
     named.unwrap_or_default()
 }
 
-/// The version in a name such as `squall:fault/host@0.2.0`; none when it is of another package. A name
+/// The version in a name such as `squall:fault/host@0.3.0`; none when it is of another package. A name
 /// without a version has the empty one.
 pub fn version_of(name: &str) -> Option<&str> {
     let rest = name.strip_prefix(PACKAGE)?.strip_prefix('/')?;

@@ -110,6 +110,13 @@ pub struct Ruling<V> {
     pub verdict: V,
 }
 
+impl<V: Verdict> Ruling<V> {
+    /// That nothing is to be done.
+    fn pass() -> Self {
+        Self { delay: Duration::ZERO, headers: http::HeaderMap::new(), verdict: V::PASS }
+    }
+}
+
 /// Why a plugin's call did not return: names the plugin and the hook.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("plugin `{plugin}` failed in `{hook}`: {kind}")]
@@ -167,6 +174,9 @@ pub struct Parameter {
 pub trait Fault: Send {
     /// The hooks it asked for when it was configured.
     fn hooks(&self) -> Hooks;
+    /// It can act on nodes, or knows the time: an event that it is shown has effects beyond its verdict, or a verdict
+    /// that depends on when.
+    fn acts(&self) -> bool;
     /// A connection was accepted.
     fn connect(&mut self, call: &Call<'_>) -> Result<ConnectVerdict, Trap>;
     /// A request arrived.

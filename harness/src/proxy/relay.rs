@@ -224,6 +224,7 @@ impl Relay {
                     Err(Gone) => return,
                 }
             }
+            self.entry.faults.none_waits();
             if self.flush(&mut passed).await.is_err() {
                 return;
             }

@@ -69,10 +69,12 @@ impl Scratch {
         table
     }
 
-    /// All that was written could be read back. The first error is given once.
+    /// All that was written could be read back; otherwise the first error.
     pub fn whole(&self) -> io::Result<()> {
         let Some(place) = &self.0 else { return Ok(()) };
-        place.failed.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
+        let failed = place.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        // Told as often as it is asked: nothing may ever rest on these rows.
+        failed.as_ref().map_or(Ok(()), |error| Err(io::Error::new(error.kind(), error.to_string())))
     }
 
     fn failed(&self, error: io::Error) {

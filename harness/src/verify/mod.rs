@@ -13,6 +13,7 @@ mod invariants;
 mod losses;
 mod pauses;
 mod periods;
+mod pieces;
 mod pooled;
 mod reasons;
 mod runbook;

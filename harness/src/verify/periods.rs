@@ -44,7 +44,8 @@ fn period(view: &View<'_>, period: Around, (from, to): (Nanos, Nanos)) -> Period
     let warm = |request: &RequestFact| {
         !view.plan.phases.get(usize::from(request.phase)).is_some_and(|phase| phase.warmup)
     };
-    let due = view.judged().filter(|request| request.intended >= from && request.intended < to);
+    let due = view.judged_between(from, to);
+    let due = due.filter(|request| request.intended >= from && request.intended < to);
     let (mut requests, mut good) = (0, 0);
     let mut latencies = METRICS.map(|_| Sorter::new(&view.facts.scratch, |latency: &Duration| *latency));
     for request in due.filter(warm) {

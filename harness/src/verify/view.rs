@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use squall_report::{Correlation, Outcome};
 
+use super::pieces::Pieces;
 use super::timetable::Timetable;
 use crate::clock::Nanos;
 use crate::correlation::KnownBy;
@@ -34,6 +35,9 @@ pub(super) struct View<'a> {
     /// How many of them are at work, and what is known of these.
     work: Work,
     requests: Index<Place>,
+    pieces: Pieces,
+    /// No answer claims fewer attempts than were seen: what the gateway says of them can be believed.
+    pub(super) truthful: bool,
     /// Attempts at work of which the request is known.
     made: Index<Made>,
     /// The states of each node, in order.
@@ -111,10 +115,15 @@ impl<'a> View<'a> {
             Some(Made { request: attempt.request?, start: attempt.start, retry_after: attempt.retry_after })
         });
         let made = Index::new(scratch, made, |made| made.request.0);
+        // One pass for what each request adds to all of these.
+        let (mut pieces, mut truthful) = (Pieces::default(), true);
         // Only attempts ask for the request that they serve: a million requests without any need no index.
-        let asked = if attempts.is_empty() { 0 } else { facts.requests.len() };
-        let places = facts.requests.rows(0..asked).zip(0..);
-        let places = places.map(|(request, place)| Place { request: request.id, place });
+        let asked = !attempts.is_empty();
+        let places = facts.requests.iter().enumerate().filter_map(|(place, request)| {
+            pieces.add(place, &request);
+            truthful &= !is_untrue(&request);
+            asked.then_some(Place { request: request.id, place: place as u64 })
+        });
         let requests = Index::new(scratch, places, |place| place.request.0);
         let states = states(plan, facts);
         let mut downs: Vec<Down> =
@@ -130,6 +139,8 @@ impl<'a> View<'a> {
             attempts,
             work,
             requests,
+            pieces,
+            truthful,
             made,
             states,
         }
@@ -242,6 +253,12 @@ impl<'a> View<'a> {
         self.facts.requests.iter().filter(|request| request.outcome != Outcome::Aborted)
     }
 
+    /// Those of them that have a moment (intended, sent, first byte, end) from `from` to `to`; and others.
+    pub(super) fn judged_between(&self, from: Nanos, to: Nanos) -> impl Iterator<Item = RequestFact> {
+        let between = self.pieces.between(&self.facts.requests, from, to);
+        between.filter(|request| request.outcome != Outcome::Aborted)
+    }
+
     /// Attempts at work that started at or after `from` and before `to`, by their start.
     pub(super) fn work_between(&self, from: Nanos, to: Nanos) -> impl Iterator<Item = AttemptFact> {
         let first = self.attempts.partition_point(|attempt| attempt.start < from);
@@ -252,6 +269,13 @@ impl<'a> View<'a> {
 
 fn is_untold(attempt: &AttemptFact) -> bool {
     attempt.request.is_none() && attempt.start > Nanos::ZERO && attempt.how != AttemptEnd::Injected
+}
+
+/// The gateway says that it tried less often than was seen, where that was for one send.
+fn is_untrue(request: &RequestFact) -> bool {
+    let claimed =
+        request.claimed_attempts.filter(|_| request.outcome != Outcome::Aborted && request.sends <= 1);
+    claimed.is_some_and(|claimed| claimed < request.attempts)
 }
 
 /// A request succeeded.

@@ -31,6 +31,9 @@ enum Always {
 }
 
 impl Fault for Always {
+    fn acts(&self) -> bool {
+        false
+    }
     fn hooks(&self) -> Hooks {
         Hooks {
             connect: matches!(self, Self::Connect(_)),

@@ -33,6 +33,7 @@ type Calls = Arc<Mutex<Vec<(u32, usize)>>>;
 /// Does at each event what its script says, and at those after it nothing.
 struct Scripted {
     script: Vec<Act>,
+    acts: bool,
     /// Events in each call.
     calls: Calls,
 }
@@ -40,6 +41,9 @@ struct Scripted {
 impl Fault for Scripted {
     fn hooks(&self) -> Hooks {
         Hooks { events: true, ..Hooks::default() }
+    }
+    fn acts(&self) -> bool {
+        self.acts
     }
     fn events(&mut self, _: &Call<'_>, first: u32, payloads: &[Bytes]) -> Result<Option<EventRuling>, Trap> {
         self.calls.lock().push((first, payloads.len()));
@@ -83,8 +87,9 @@ impl Fault for Scripted {
     }
 }
 
-/// An attempt that meets faults with these scripts, in this order, and what each is shown.
-fn attempt(scripts: &[Vec<Act>]) -> (AttemptFaults, Vec<Calls>) {
+/// An attempt that meets faults with these scripts, in this order, and what each is shown. `acts`: they do more
+/// than decide.
+fn attempt(scripts: &[Vec<Act>], acts: bool) -> (Arc<Engine>, AttemptFaults, Vec<Calls>) {
     let calls: Vec<Calls> = scripts.iter().map(|_| Calls::default()).collect();
     let faults = (0..).zip(scripts).zip(&calls).map(|((index, script), calls)| {
         let plan = FaultPlan {
@@ -99,7 +104,7 @@ fn attempt(scripts: &[Vec<Act>]) -> (AttemptFaults, Vec<Calls>) {
             with: serde_json::Value::Null,
             on_trap: OnTrap::Skip,
         };
-        let fault = Scripted { script: script.clone(), calls: Arc::clone(calls) };
+        let fault = Scripted { script: script.clone(), acts, calls: Arc::clone(calls) };
         (plan, Box::new(fault) as Box<dyn Fault>)
     });
     let (recorder, records) = Recorder::channel();
@@ -116,12 +121,14 @@ fn attempt(scripts: &[Vec<Act>]) -> (AttemptFaults, Vec<Calls>) {
         ordinal: 0,
         at: Nanos::ZERO,
     };
-    (engine.meet(attempt), calls)
+    let met = engine.meet(attempt);
+    (engine, met, calls)
 }
 
-/// What each event gets when they arrive in chunks of these lengths; no more after one that ends the stream.
-fn rulings(scripts: &[Vec<Act>], chunks: &[usize]) -> Vec<Ruling<EventVerdict>> {
-    let (mut faults, _) = attempt(scripts);
+/// What each event gets when they arrive in chunks of these lengths, no more after one that ends the stream; and how
+/// often the first fault failed.
+fn rulings(scripts: &[Vec<Act>], chunks: &[usize]) -> (Vec<Ruling<EventVerdict>>, u64) {
+    let (engine, mut faults, _) = attempt(scripts, false);
     let (mut all, mut first) = (Vec::new(), 0);
     for chunk in chunks {
         let end = first + *chunk as u32;
@@ -130,12 +137,12 @@ fn rulings(scripts: &[Vec<Act>], chunks: &[usize]) -> Vec<Ruling<EventVerdict>> 
         for index in first..end {
             all.push(faults.event(index));
             if all.last().is_some_and(|ruling| ruling.verdict == EventVerdict::Close) {
-                return all;
+                return (all, engine.tally(0).traps);
             }
         }
         first = end;
     }
-    all
+    (all, engine.tally(0).traps)
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -154,15 +161,32 @@ proptest! {
         scripts in prop::collection::vec(prop::collection::vec(act(), 0..40), 1..4),
         chunks in prop::collection::vec(1..20_usize, 1..6),
     ) {
-        let together = rulings(&scripts, &chunks);
-        let one_by_one = rulings(&scripts, &vec![1; chunks.iter().sum()]);
+        let (together, _) = rulings(&scripts, &chunks);
+        let (one_by_one, _) = rulings(&scripts, &vec![1; chunks.iter().sum()]);
+        prop_assert_eq!(together, one_by_one);
+    }
+
+    #[test]
+    fn a_failure_is_counted_once_however_events_arrive(
+        script in prop::collection::vec(prop_oneof![8 => act(), 1 => Just(Act::Trap)], 0..40),
+        chunks in prop::collection::vec(1..20_usize, 1..6),
+    ) {
+        let scripts = [script];
+        let (_, together) = rulings(&scripts, &chunks);
+        let (_, one_by_one) = rulings(&scripts, &vec![1; chunks.iter().sum()]);
         prop_assert_eq!(together, one_by_one);
     }
 }
 
 /// The calls that each of the faults gets for `events` events at once.
 fn calls(scripts: &[Vec<Act>], events: u32) -> Vec<Vec<(u32, usize)>> {
-    let (mut faults, calls) = attempt(scripts);
+    shown(attempt(scripts, false), events)
+}
+
+fn shown(
+    (_, mut faults, calls): (Arc<Engine>, AttemptFaults, Vec<Calls>),
+    events: u32,
+) -> Vec<Vec<(u32, usize)>> {
     faults.arrive_from(0);
     (0..events).for_each(|index| faults.arrives(Bytes::copy_from_slice(&index.to_le_bytes())));
     (0..events).for_each(|index| drop(faults.event(index)));
@@ -171,7 +195,7 @@ fn calls(scripts: &[Vec<Act>], events: u32) -> Vec<Vec<(u32, usize)>> {
 
 #[test]
 fn what_passes_is_shown_in_ever_larger_calls() {
-    assert_eq!(calls(&[vec![]], 100), [vec![(0, 8), (8, 16), (24, 32), (56, 44)]]);
+    assert_eq!(calls(&[vec![]], 200), [vec![(0, 32), (32, 64), (96, 64), (160, 40)]]);
 }
 
 #[test]
@@ -187,16 +211,32 @@ fn a_fault_is_shown_nothing_that_one_before_it_may_still_change() {
 fn a_fault_that_rules_on_each_event_is_shown_each_once_or_so() {
     let [calls] = calls(&[vec![Act::Delay(1); 64]], 64).try_into().expect("one");
     assert_eq!(calls.len(), 64);
-    assert_eq!(calls.iter().map(|(_, shown)| shown).sum::<usize>(), 8 + 63);
+    assert_eq!(calls.iter().map(|(_, shown)| shown).sum::<usize>(), 32 + 63);
 }
 
 #[test]
 fn after_a_call_that_failed_events_are_shown_by_themselves() {
-    let script = [Act::Pass, Act::Delay(1), Act::Trap, Act::Pass];
-    let (mut faults, calls) = attempt(&[[vec![Act::Trap], script[1..].to_vec()].concat()]);
-    faults.arrive_from(0);
-    (0..4_u32).for_each(|index| faults.arrives(Bytes::copy_from_slice(&index.to_le_bytes())));
-    let delays: Vec<Duration> = (0..4).map(|index| faults.event(index).delay).collect();
-    assert_eq!(delays, [0, 1, 0, 0].map(Duration::from_millis));
-    assert_eq!(calls[0].lock()[..], [(0, 4), (0, 1), (1, 1), (2, 1), (3, 1)]);
+    let script = vec![Act::Trap, Act::Delay(1), Act::Trap, Act::Pass];
+    let [calls] = calls(&[script.clone()], 4).try_into().expect("one");
+    assert_eq!(calls, [(0, 4), (0, 1), (1, 1), (2, 1), (3, 1)]);
+    let (rulings, traps) = rulings(&[script], &[4]);
+    let delays: Vec<u128> = rulings.iter().map(|ruling| ruling.delay.as_millis()).collect();
+    assert_eq!((delays, traps), (vec![0, 1, 0, 0], 2));
+}
+
+#[test]
+fn after_a_failure_too_a_fault_is_shown_nothing_that_one_before_it_may_still_change() {
+    let first = vec![Act::Trap, Act::Pass, Act::Drop, Act::Pass];
+    let [first, second] = calls(&[first, vec![]], 4).try_into().expect("two");
+    assert_eq!(first, [(0, 4), (0, 1), (1, 1), (2, 1), (3, 1)]);
+    assert_eq!(second, [(0, 1), (1, 1), (3, 1)]);
+}
+
+#[test]
+fn a_fault_that_acts_is_shown_nothing_that_another_may_keep_from_coming() {
+    let closes = vec![Act::Pass, Act::Pass, Act::Close];
+    let [acts, _] = shown(attempt(&[vec![], closes], true), 3).try_into().expect("two");
+    assert_eq!(acts, [(0, 1), (1, 1), (2, 1)]);
+    let [alone] = shown(attempt(&[vec![]], true), 3).try_into().expect("one");
+    assert_eq!(alone, [(0, 3)]);
 }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Store};
 
@@ -130,6 +131,18 @@ impl Host {
         Ok(component)
     }
 
+    /// What a component imports lets it act on nodes, or tell the time.
+    fn lets_act(&self, component: &Component) -> bool {
+        let kind = component.component_type();
+        let mut imports = kind.imports(&self.engine);
+        imports.any(|(name, item)| match item.ty {
+            ComponentItem::ComponentInstance(host) if name.starts_with("squall:fault/host") => {
+                host.exports(&self.engine).any(|(name, _)| name == "now")
+            }
+            _ => name.starts_with("squall:fault/nodes"),
+        })
+    }
+
     /// Native code of a component, whatever it imports.
     fn native(&self, component: &[u8]) -> Result<Component, Refusal> {
         let native = self.cache.component(&self.engine, component);
@@ -167,6 +180,8 @@ impl Host {
             hooks: Hooks::default(),
             budget: BEFORE,
             fuel_given: 0,
+            fuel_used: 0,
+            acts: self.lets_act(component),
             events_at_once: 1,
             trapped: None,
         })
@@ -224,8 +239,11 @@ pub(super) struct Plugin {
     config: String,
     hooks: Hooks,
     budget: Budget,
-    /// What the last call began with.
+    /// What the last call was given, and what it used.
     fuel_given: u64,
+    fuel_used: u64,
+    /// It may act on nodes, or ask for the time.
+    acts: bool,
     /// Events that one call may be about, as far as the last such call shows.
     events_at_once: usize,
     /// An instance that trapped can't be entered again: it fails the same way for ever.
@@ -271,13 +289,27 @@ impl Plugin {
             &mut Store<State>,
         ) -> wasmtime::Result<T>,
     ) -> Result<T, Trap> {
+        self.call_within(self.budget, hook, call)
+    }
+
+    fn call_within<T>(
+        &mut self,
+        budget: Budget,
+        hook: &'static str,
+        call: impl FnOnce(
+            &bindings::exports::squall::fault::plugin::Guest,
+            &mut Store<State>,
+        ) -> wasmtime::Result<T>,
+    ) -> Result<T, Trap> {
         if let Some(trap) = &self.trapped {
             return Err(trap.clone());
         }
         self.store.data_mut().hook = hook;
-        self.fuel_given = self.budget.fuel;
-        let result = refuel(&mut self.store, self.budget)
+        self.fuel_given = budget.fuel;
+        let result = refuel(&mut self.store, budget)
             .and_then(|()| call(self.instance.squall_fault_plugin(), &mut self.store));
+        // An engine without fuel would be a mistake of ours, not a call that is free.
+        self.fuel_used = budget.fuel - self.store.get_fuel().unwrap_or(budget.fuel);
         result.map_err(|error| {
             let kind = self.kind_of(&error);
             self.trap(hook, kind)
@@ -295,7 +327,7 @@ impl Plugin {
             return TrapKind::Memory(MEMORY);
         }
         match error.downcast_ref::<wasmtime::Trap>() {
-            Some(wasmtime::Trap::OutOfFuel) => TrapKind::Fuel(self.budget.fuel),
+            Some(wasmtime::Trap::OutOfFuel) => TrapKind::Fuel(self.fuel_given),
             Some(wasmtime::Trap::Interrupt) => TrapKind::Deadline(EPOCH * self.budget.epochs as u32),
             Some(trap) => TrapKind::Other(trap.to_string()),
             None => TrapKind::Other(first_line(error)),
@@ -312,8 +344,7 @@ impl Plugin {
 
     /// The fuel that the last call used.
     fn fuel_used(&self) -> u64 {
-        // An engine without fuel would be a mistake of ours, not a call that is free.
-        self.fuel_given - self.store.get_fuel().unwrap_or(self.fuel_given)
+        self.fuel_used
     }
 
     /// A verdict that nobody could carry out is a plugin's failure like any other.
@@ -325,6 +356,10 @@ impl Plugin {
 impl Fault for Plugin {
     fn hooks(&self) -> Hooks {
         self.hooks
+    }
+
+    fn acts(&self) -> bool {
+        self.acts
     }
 
     fn connect(&mut self, call: &Call<'_>) -> Result<ConnectVerdict, Trap> {
@@ -352,13 +387,18 @@ impl Fault for Plugin {
         payloads: &[Bytes],
     ) -> Result<Option<EventRuling>, Trap> {
         let attempt = convert::attempt(call);
-        let mut asked = 0;
+        let (mut asked, mut fuel) = (0, 0);
         while asked < payloads.len() {
             let some = &payloads[asked..payloads.len().min(asked + self.events_at_once)];
             let batch = convert::batch(first + asked as u32, some, self.hooks);
-            let ruling = self.call("events", |plugin, store| plugin.call_events(store, attempt, &batch))?;
+            // As much for each as if it were shown by itself; the time that others wait has its bound nonetheless.
+            let budget = Budget { fuel: self.budget.fuel.saturating_mul(some.len() as u64), ..self.budget };
+            let ruling = self
+                .call_within(budget, "events", |plugin, store| plugin.call_events(store, attempt, &batch))?;
             let ruling = self.checked("events", convert::event_ruling(ruling, some.len()))?;
             self.events_at_once = self.room_for_events(ruling.as_ref().map_or(some.len(), |r| r.place + 1));
+            fuel += self.fuel_used;
+            self.fuel_used = fuel;
             if let Some(EventRuling { place, verdict }) = ruling {
                 return Ok(Some(EventRuling { place: asked + place, verdict }));
             }

@@ -96,7 +96,7 @@ pub struct Shape {
 /// An import or an export.
 #[derive(Clone, Debug)]
 pub struct Interface {
-    /// `squall:fault/host@0.2.0`.
+    /// `squall:fault/host@0.3.0`.
     pub name: String,
     /// The functions in it.
     pub functions: Vec<String>,

@@ -46,7 +46,7 @@ fn without_claims(module: &[u8]) -> Result<Vec<u8>, Refusal> {
         if let Payload::ExportSection(exports) = &payload {
             for export in exports.clone() {
                 let export = export.map_err(|error| Refusal::Invalid(in_a_line(&error.to_string())))?;
-                // `squall:fault/plugin@0.2.0#request`; memories and the like have plain names.
+                // `squall:fault/plugin@0.3.0#request`; memories and the like have plain names.
                 let interface = export.name.split('#').next().unwrap_or_default();
                 if version_of(interface).is_some() {
                     known(interface)?;

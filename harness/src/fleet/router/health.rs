@@ -37,8 +37,12 @@ struct Checks {
 impl Checks {
     async fn next(&mut self) -> Result<(), Trouble> {
         let mut answer = self.ask(self.spoken.unwrap_or(Version::HTTP_11)).await;
-        // What speaks HTTP/2 alone hangs up on a request by 1.1, without an answer (RFC 9113, 3.4).
-        let by_2 = self.spoken.is_none() && matches!(answer, Err(Failure::Lost(_)));
+        // What speaks HTTP/2 alone hangs up on a request by 1.1, without an answer (RFC 9113, 3.4), or says so.
+        let another = match &answer {
+            Ok(status) => asks_for_another(*status),
+            Err(failure) => matches!(failure, Failure::Lost(_)),
+        };
+        let by_2 = self.spoken.is_none() && another;
         if by_2 {
             answer = self.ask(Version::HTTP_2).await;
         }
@@ -59,6 +63,11 @@ impl Checks {
         let head = tokio::time::timeout(self.tuning.check_timeout, head).await;
         Ok(head.map_err(|_| Failure::Late)??.status())
     }
+}
+
+/// It does not speak the version that it was asked by.
+fn asks_for_another(status: StatusCode) -> bool {
+    status == StatusCode::UPGRADE_REQUIRED || status == StatusCode::HTTP_VERSION_NOT_SUPPORTED
 }
 
 /// A node that has no such page is taken for healthy, since it answers.

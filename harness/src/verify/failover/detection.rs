@@ -112,12 +112,9 @@ packed!(Elsewhere { sent, told });
 
 fn served_elsewhere(view: &View<'_>, down: Down, end: Nanos) -> Table<Elsewhere> {
     let direct = matches!(view.plan.target.entry, Entry::Node(_));
-    let untrue = |request: &RequestFact| {
-        request.sends <= 1 && request.claimed_attempts.is_some_and(|claimed| claimed < request.attempts)
-    };
-    let truthful = !view.judged().any(|request| untrue(&request));
-    let served = view.judged().filter(|request| ok(request) && request.node.is_some_and(|n| n != down.node));
-    let told = |request: &RequestFact| direct || (truthful && request.claimed_attempts.is_some());
+    let served = view.judged_between(down.from, end);
+    let served = served.filter(|request| ok(request) && request.node.is_some_and(|n| n != down.node));
+    let told = |request: &RequestFact| direct || (view.truthful && request.claimed_attempts.is_some());
     let elsewhere = |request: RequestFact| Some(Elsewhere { sent: request.sent?, told: told(&request) });
     let served = served.filter_map(elsewhere);
     view.facts.scratch.table(served.filter(|served| served.sent > down.from && served.sent < end))
@@ -142,7 +139,8 @@ fn sends(view: &View<'_>, down: Down, end: Nanos) -> Table<Send> {
     let attempts = view.work_between(down.from, end);
     let attempts = attempts.filter(|attempt| attempt.node == down.node && attempt.start > down.from);
     let seen = attempts.map(|attempt| Send { at: attempt.start, from: attempt.start, certain: true });
-    let unseen = view.judged().filter_map(|request| refused(view, &request, down.from, end));
+    let unseen = view.judged_between(down.from, end);
+    let unseen = unseen.filter_map(|request| refused(view, &request, down.from, end));
     sorted(&view.facts.scratch, seen.chain(unseen), |send| send.at)
 }
 

@@ -15,6 +15,7 @@ use squall_report::Failover;
 
 use super::view::{Down, View, ok};
 use crate::clock::Nanos;
+use crate::record::RequestFact;
 use detection::Detection;
 use window::Window;
 
@@ -95,8 +96,13 @@ fn episode(view: &View<'_>, down: Down, aborted: bool) -> Episode {
 
 /// From the death to the end of the first success, on another node, of a request that came after it.
 fn first_rescue(view: &View<'_>, down: Down) -> Option<Duration> {
-    let rescued = view.judged().filter(|request| {
+    let rescued = |request: &RequestFact| {
         ok(request) && request.intended >= down.from && request.node.is_some_and(|node| node != down.node)
-    });
-    rescued.map(|request| request.end).min().map(|end| end - down.from)
+    };
+    let first = |until: Nanos| {
+        let ends = view.judged_between(down.from, until).filter(rescued).map(|request| request.end);
+        ends.min().filter(|end| *end <= until)
+    };
+    let soon = recovery::horizons(down.from, view.until).find_map(first);
+    soon.or_else(|| first(Nanos(u64::MAX))).map(|end| end - down.from)
 }

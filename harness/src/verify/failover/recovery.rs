@@ -22,6 +22,8 @@ use crate::scenario::plan::Objective;
 const SLICE: Duration = Duration::from_secs(1);
 /// Slices in a row.
 const HOLDS_FOR: usize = 3;
+/// How much of the run is looked at first; twice as much each time that it does not tell.
+const HORIZON: Duration = Duration::from_secs(32);
 /// A slice that is worse than this share of the slices of a service at the target is no chance.
 const CHANCE: f64 = 0.15;
 /// Without an objective on success the level is that from before the first death, less this.
@@ -43,7 +45,7 @@ pub(super) fn target(view: &View<'_>, death: Nanos) -> f64 {
 fn level_before(view: &View<'_>) -> f64 {
     let first = view.downs.first().map_or(view.until, |down| down.from);
     let (mut all, mut good) = (0_u64, 0_u64);
-    for request in view.judged().filter(|request| request.end < first) {
+    for request in view.judged_between(Nanos::ZERO, first).filter(|request| request.end < first) {
         all += 1;
         good += u64::from(ok(&request));
     }
@@ -70,9 +72,24 @@ impl Slice {
 }
 
 pub(super) fn of(view: &View<'_>, death: Nanos, target: f64) -> Figure {
-    let whole = (view.until - death).as_nanos() / SLICE.as_nanos();
+    // Mostly it takes seconds, and the rest of the run need not be looked at.
+    let mut known = horizons(death, view.until).map(|until| within(view, death, until, target));
+    known
+        .find(|figure| matches!(figure, Figure::Known(_)))
+        .unwrap_or_else(|| within(view, death, view.until, target))
+}
+
+/// Ever later moments before `until`.
+pub(super) fn horizons(from: Nanos, until: Nanos) -> impl Iterator<Item = Nanos> {
+    let later = std::iter::successors(Some(HORIZON), |horizon| horizon.checked_mul(2));
+    later.map(move |horizon| from + horizon).take_while(move |horizon| *horizon < until)
+}
+
+/// As far as what was due until then shows.
+fn within(view: &View<'_>, death: Nanos, until: Nanos, target: f64) -> Figure {
+    let whole = (until - death).as_nanos() / SLICE.as_nanos();
     let mut slices = vec![Slice::default(); usize::try_from(whole).unwrap_or_default()];
-    for request in view.judged().filter(|request| request.end >= death) {
+    for request in view.judged_between(death, until).filter(|request| request.end >= death) {
         let since = request.intended.max(death) - death;
         let index = usize::try_from(since.as_nanos() / SLICE.as_nanos()).unwrap_or(usize::MAX);
         if let Some(slice) = slices.get_mut(index) {

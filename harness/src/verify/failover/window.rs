@@ -97,7 +97,7 @@ impl Window {
 
 /// Requests that were sent and under way at any moment between two.
 fn under_way(view: &View<'_>, from: Nanos, to: Nanos) -> impl Iterator<Item = RequestFact> {
-    view.judged().filter(move |request| {
+    view.judged_between(from, to).filter(move |request| {
         let under_way = request.sent.is_some_and(|sent| sent < to) && request.end >= from;
         under_way && request.outcome != Outcome::Shed
     })
