@@ -440,7 +440,7 @@ impl AttemptFaults {
 
     /// All events that had arrived have had their turn.
     pub fn none_waits(&mut self) {
-        self.arrived = Arrived::default();
+        self.arrived.begin(self.arrived.end());
     }
 
     /// The body of an answer that is no stream has arrived whole.

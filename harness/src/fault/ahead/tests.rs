@@ -217,7 +217,7 @@ fn a_fault_that_rules_on_each_event_is_shown_each_once_or_so() {
 #[test]
 fn after_a_call_that_failed_events_are_shown_by_themselves() {
     let script = vec![Act::Trap, Act::Delay(1), Act::Trap, Act::Pass];
-    let [calls] = calls(&[script.clone()], 4).try_into().expect("one");
+    let [calls] = calls(std::slice::from_ref(&script), 4).try_into().expect("one");
     assert_eq!(calls, [(0, 4), (0, 1), (1, 1), (2, 1), (3, 1)]);
     let (rulings, traps) = rulings(&[script], &[4]);
     let delays: Vec<u128> = rulings.iter().map(|ruling| ruling.delay.as_millis()).collect();
