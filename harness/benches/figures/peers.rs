@@ -211,7 +211,8 @@ fn guidellm(folder: &Path, node: &Sim, load: Load, seconds: u64) -> Result<Optio
     let data = folder.join("guidellm.jsonl");
     let prompt =
         |n| format!("{{\"prompt\":\"number {n}: tell me of the sea\",\"output_tokens_count\":{EVENTS}}}\n");
-    std::fs::write(&data, (0..1_000).map(prompt).collect::<String>())?;
+    // More than it can send: it ends its run where its prompts end.
+    std::fs::write(&data, (0..20_000).map(prompt).collect::<String>())?;
     let out = folder.join(format!("guidellm-{}-{seconds}.json", load.name()));
     let Some(mut command) = pinned("guidellm") else { return Ok(None) };
     let profile = match load {

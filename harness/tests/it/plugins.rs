@@ -80,6 +80,21 @@ fn node_kill_kills_its_own_nodes_when_it_is_told_to() -> Result {
 }
 
 #[test]
+fn no_node_dies_of_an_event_that_another_fault_keeps_from_coming() -> Result {
+    // All events come in one read.
+    let node = Node::streaming(&FOUR)?;
+    let kill = r#"{ plugin = "node-kill", nodes = ["a"], with = { after_event = 3 } }"#;
+    let cut = r#"{ plugin = "cut", nodes = ["a"], with = { after = 1 } }"#;
+    let storm = Storm::new(&node, &format!("{kill}, {cut}"))?;
+    assert_eq!(storm.rig.ask()?.events(), ["one"]);
+    assert!(storm.fleet.done.lock().is_empty());
+    let storm = Storm::new(&node, kill)?;
+    storm.rig.ask()?;
+    assert_eq!(*storm.fleet.done.lock(), ["kill a"]);
+    Ok(())
+}
+
+#[test]
 fn a_share_of_zero_touches_nothing_and_half_touches_about_half() -> Result {
     let node = Node::streaming(&FOUR)?;
     for (share, least, most) in [("0.0", 0, 0), ("0.5", 14, 46), ("1.0", 60, 60)] {
