@@ -7,8 +7,9 @@ use squall_report::{Invariant, Verdict};
 use super::{Cases, not_checked};
 use crate::clock::Nanos;
 use crate::verify::failover::Episode;
+use crate::verify::stats::Share;
 use crate::verify::text;
-use crate::verify::view::View;
+use crate::verify::view::{Down, View};
 
 const DEAD: &str = "a dead node gets only probes after detection";
 const HERD: &str = "no herd at failback";
@@ -19,6 +20,8 @@ const HERD_WITHIN: Duration = Duration::from_secs(5);
 const HERD_TIMES: f64 = 2.0;
 /// So few requests at once are a herd nowhere.
 const HERD_FLOOR: u64 = 8;
+/// A node's share of the work is what it got for so long before it died.
+const USUAL_OVER: u64 = 10_000_000_000;
 
 /// Once work has stopped going to a dead node it does not begin again. Only what was certainly sent
 /// counts; what goes on without ever having stopped is detection that never came.
@@ -59,19 +62,26 @@ pub(super) fn dead_gets_only_probes(view: &View<'_>, episodes: &[Episode]) -> In
 
 /// In the first seconds after its return a node does not hold many times its share of the work in
 /// flight. What is counted is what it has at once, not what it is sent: the least busy node may well be
-/// sent all that comes until it has caught up.
+/// sent all that comes until it has caught up. Where work is spread unevenly (a primary, weights), a node's
+/// share is the one that it had before it died; one that had all of it is not checked.
 pub(super) fn no_herd(view: &View<'_>, episodes: &[Episode]) -> Invariant {
     let mut cases = Cases::default();
-    let mut seen = false;
+    let (mut seen, mut alone) = (false, false);
     for down in episodes.iter().map(|episode| episode.down) {
         let Some(back) = down.to else { continue };
         let until = down.again.unwrap_or(Nanos(u64::MAX)).min(back + HERD_WITHIN);
-        let up = view.up(back).max(1);
+        let even = 1.0 / view.up(back).max(1) as f64;
+        let share = uneven_share(view, down).map_or(even, |share| share.max(even));
+        if share >= 1.0 {
+            alone = true;
+            continue;
+        }
         let node = view.node(down.node);
         for moment in held(view, down.node, back, until) {
             seen = true;
-            let most = (largest_share(up) * moment.all as f64).max(HERD_FLOOR as f64);
-            if moment.own as f64 > most {
+            let most = (largest_share(share) * moment.all as f64).max(HERD_FLOOR as f64);
+            // A node with most of the work may well have all of it at once, by chance.
+            if moment.own as f64 > most && Share::new(moment.own, moment.all).lower > share {
                 let after = text::seconds(moment.at - back);
                 cases.add(|| {
                     format!("{node} held {} of {} requests, {after} after its return", moment.own, moment.all)
@@ -81,6 +91,8 @@ pub(super) fn no_herd(view: &View<'_>, episodes: &[Episode]) -> Invariant {
     }
     if seen {
         cases.decide(HERD)
+    } else if alone {
+        not_checked(HERD, "the node that came back is the only one that gets work when it is up")
     } else if episodes.iter().any(|episode| episode.down.to.is_some()) {
         not_checked(HERD, "no work went to the node that came back in the seconds after")
     } else if episodes.is_empty() {
@@ -90,11 +102,24 @@ pub(super) fn no_herd(view: &View<'_>, episodes: &[Episode]) -> Invariant {
     }
 }
 
-/// The largest share of the work in flight that one of `up` nodes may hold: twice its fair share, or,
-/// where that would be nearly all, half way between its fair share and all.
-fn largest_share(up: usize) -> f64 {
-    let fair = 1.0 / up as f64;
-    (HERD_TIMES * fair).min(f64::midpoint(fair, 1.0))
+/// The node's share of the work before it died, where that was certainly more than an even one.
+fn uneven_share(view: &View<'_>, down: Down) -> Option<f64> {
+    let from = Nanos(down.from.0.saturating_sub(USUAL_OVER));
+    let (own, all) = view
+        .work_between(from, down.from)
+        .fold((0, 0), |(own, all), attempt| (own + u64::from(attempt.node == down.node), all + 1));
+    // A node that was down for a part of that time left its share to the others.
+    let others = (0..view.plan.nodes.len() as u16)
+        .filter(|node| *node != down.node && view.up_throughout(*node, from, down.from));
+    let even = 1.0 / (1 + others.count()) as f64;
+    let share = Share::new(own, all);
+    share.observed().filter(|_| share.lower > even)
+}
+
+/// The largest share of the work in flight that a node may hold: twice its own, or, where that would be nearly all,
+/// half way between its own and all.
+fn largest_share(own: f64) -> f64 {
+    (HERD_TIMES * own).min(f64::midpoint(own, 1.0))
 }
 
 /// What was in flight as an attempt on the node began.

@@ -237,6 +237,33 @@ fn a_herd_on_the_node_that_came_back() {
 }
 
 #[test]
+fn a_node_that_takes_back_what_it_had_is_no_herd() {
+    // Of ten requests so many go to `a` in the ten seconds before its death, and in the two after its return, when
+    // each takes three seconds.
+    let verdict = |before: u64, after: u64| {
+        let mut scene = Scene::sound();
+        let before = (Nanos(DIES.0 - 10 * SECOND)..DIES, before);
+        let after = (BACK..BACK + seconds(2.0), after);
+        scene.retell(|request, attempt| {
+            let is_in = |(times, share): &(std::ops::Range<Nanos>, u64)| {
+                times.contains(&request.intended) && request.id.0 % 10 < *share
+            };
+            if is_in(&before) || is_in(&after) {
+                attempt.node = 0;
+            }
+            if after.0.contains(&request.intended) {
+                attempt.end = request.intended + seconds(3.0);
+            }
+        });
+        invariant(&scene.judge(), "no herd at failback").verdict
+    };
+    assert_eq!(verdict(10, 10), Verdict::NotChecked, "a primary");
+    assert_eq!(verdict(8, 8), Verdict::Pass, "by weight");
+    assert_eq!(verdict(8, 10), Verdict::Fail, "more than its weight");
+    assert_eq!(verdict(0, 8), Verdict::Fail, "an even share before");
+}
+
+#[test]
 fn a_gateway_that_miscounts_its_attempts() {
     let name = "the gateway's own retry headers equal the ledger";
     let less = after(|scene| scene.first_at(5.0).claimed_attempts = Some(0));
