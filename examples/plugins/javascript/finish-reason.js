@@ -7,7 +7,7 @@ import { count } from 'squall:fault/host@0.3.0';
 
 const KNOWN = ['from', 'to'];
 const NONE = {
-  connect: false, request: false, response: false, events: false, sizes: false, data: false, body: false,
+  connect: false, request: false, response: false, events: false, sizes: false, data: false, ahead: false, body: false,
   finish: false, tick: false,
 };
 const PASS = { tag: 'pass' };

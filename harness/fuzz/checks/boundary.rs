@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use squall::clock::Nanos;
 use squall::fault::{
-    Attempt, BodyVerdict, Call, Canned, EventRuling, EventVerdict, NodeInfo, NodeState, RequestHead,
-    RequestVerdict, ResponseHead, ResponseVerdict, Specimen, Trap, Trial, Verdict,
+    Attempt, BodyVerdict, Call, Canned, EventBatch, EventRuling, EventVerdict, NodeInfo, NodeState,
+    RequestHead, RequestVerdict, ResponseHead, ResponseVerdict, Specimen, Trap, Trial, Verdict,
 };
 use squall::name::{AttemptId, NodeName, RequestId};
 
@@ -65,7 +65,7 @@ fn exchange(from: &mut Unstructured<'_>) -> Result<()> {
             // Events are counted from the first of a stream, of which no attempt has billions.
             let first = u32::from(from.arbitrary::<u16>()?);
             let payloads = (0..from.int_in_range(1..=4)?).map(|_| data(from)).collect::<Result<Vec<_>>>()?;
-            let ruling = trial.fault().events(&call, first, &payloads);
+            let ruling = trial.fault().events(&call, EventBatch::arrived(first, &payloads));
             if let Ok(Some(EventRuling { place, .. })) = &ruling {
                 assert!(*place < payloads.len(), "it rules on event {place} of {}", payloads.len());
             }

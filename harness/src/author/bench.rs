@@ -8,7 +8,7 @@ use super::exchange::{Answer, Exchange};
 use super::parameters::Configured;
 use super::replay::{TOGETHER, names};
 use crate::clock::Clock;
-use crate::fault::{Attempt, Trap, Trial};
+use crate::fault::{Attempt, EventBatch, Trap, Trial};
 use crate::name::AttemptId;
 
 /// Calls between two looks at the clock.
@@ -112,7 +112,7 @@ impl Calls<'_> {
                 TOGETHER => {
                     let mut seen = 0;
                     while let Some(rest) = events.get(seen..).filter(|rest| !rest.is_empty()) {
-                        let ruling = fault.events(&call, seen as u32, rest)?;
+                        let ruling = fault.events(&call, EventBatch::arrived(seen as u32, rest))?;
                         seen += ruling.map_or(rest.len(), |ruling| ruling.place + 1);
                     }
                     count += events.len().saturating_sub(1) as u64;

@@ -7,7 +7,7 @@ use super::exchange::{Answer, Exchange};
 use super::parameters::{Configured, ParametersError, configure};
 use super::replay::{TOGETHER, names};
 use crate::clock::Nanos;
-use crate::fault::{EventRuling, EventVerdict, Hooks, Specimen, Trap, Trial, Verdict};
+use crate::fault::{EventBatch, EventRuling, EventVerdict, Hooks, Specimen, Trap, Trial, Verdict};
 
 /// One call.
 #[derive(Clone, Debug, Serialize)]
@@ -50,7 +50,7 @@ pub fn run(
 
 /// What a plugin decides of an answer's events when they come together, held against what it decides of them one
 /// by one: it must be the same. None where there are not several.
-fn together(exchange: &Exchange, hooks: Hooks, mut one: Trial, mut other: Trial) -> Option<Row> {
+fn together(exchange: &Exchange, hooks: Hooks, mut one: Trial, other: Trial) -> Option<Row> {
     let Answer::Stream(events) = &exchange.answer else { return None };
     let call = exchange.call(exchange.attempts.first()?);
     if events.len() < 2 {
@@ -60,7 +60,11 @@ fn together(exchange: &Exchange, hooks: Hooks, mut one: Trial, mut other: Trial)
     let begin = |trial: &mut Trial| {
         if hooks.request { trial.fault().request(&call, &exchange.request).map(drop) } else { Ok(()) }
     };
-    let at_once = begin(&mut one).and_then(|()| one.fault().events(&call, 0, events));
+    let batch = EventBatch::arrived(0, events);
+    let at_once = begin(&mut one).and_then(|()| one.fault().events(&call, batch));
+    let fuel = one.fuel_used();
+    // One that decides ahead decides the same however often it is asked.
+    let mut other = if hooks.ahead { one } else { other };
     let one_by_one = begin(&mut other).and_then(|()| {
         for (place, event) in events.iter().enumerate() {
             let verdict = other.fault().event(&call, place as u32, event)?;
@@ -83,7 +87,7 @@ fn together(exchange: &Exchange, hooks: Hooks, mut one: Trial, mut other: Trial)
     } else {
         format!("of {number}: {at_once}")
     };
-    Some(Row { hook: TOGETHER, outcome, failed, fuel: one.fuel_used() })
+    Some(Row { hook: TOGETHER, outcome, failed, fuel })
 }
 
 fn call(trial: &mut Trial, hook: &str, exchange: &Exchange) -> Result<String, Trap> {

@@ -49,8 +49,8 @@ pub const TOGETHER: &str = "events at once";
 
 /// The names of the hooks that are asked for.
 pub fn names(hooks: Hooks) -> Vec<&'static str> {
-    // `sizes` and `data` are no calls of their own.
-    let Hooks { connect, request, response, events, sizes: _, data: _, body, finish, tick } = hooks;
+    // `sizes`, `data` and `ahead` are no calls of their own.
+    let Hooks { connect, request, response, events, sizes: _, data: _, ahead: _, body, finish, tick } = hooks;
     let all = [
         ("connect", connect),
         ("request", request),

@@ -3,15 +3,14 @@
 //! Events that arrive together are shown to a plugin in one call, which costs about what a call about one of
 //! them does. What each event gets is what it would get if it were shown by itself: a ruling stops the look
 //! ahead, and a fault sees nothing that one before it may still change. A fault that can do more than decide (act on
-//! nodes, tell the time) is shown each event when its turn comes, unless it is the only one to rule on events.
+//! nodes, tell the time) is shown each event when its turn comes, unless it is the only one to rule on events. One
+//! that decides by an event's place alone is asked about events before they come.
 
 use bytes::Bytes;
 
-use super::{Call, EventRuling, EventVerdict, Fault, Trap};
+use super::{Call, EventBatch, EventRuling, EventVerdict, Fault, Trap};
 
-/// Events that a fault is shown in its first call on a stream.
-const FIRST: usize = 32;
-/// Events in one call, at most.
+/// Events in one call, at most, and in the first on a stream.
 const MOST: usize = 64;
 
 /// The events of one stream that have arrived together.
@@ -38,10 +37,10 @@ impl Arrived {
     }
 
     /// Those from `from` on and before `to`, `most` of them at most.
-    fn some(&self, from: u32, to: u32, most: usize) -> &[Bytes] {
+    fn some(&self, from: u32, to: u32, most: usize) -> EventBatch<'_> {
         let place = |index: u32| (index.saturating_sub(self.first) as usize).min(self.payloads.len());
-        let (from, to) = (place(from), place(to));
-        &self.payloads[from..to.clamp(from, from + most)]
+        let (start, to) = (place(from), place(to));
+        EventBatch::arrived(from, &self.payloads[start..to.clamp(start, start + most)])
     }
 }
 
@@ -65,7 +64,7 @@ pub(super) struct Ahead {
 
 impl Default for Ahead {
     fn default() -> Self {
-        Self { passed: 0, ruling: None, at_once: FIRST, shown: 0, alone: false, failed_before: 0 }
+        Self { passed: 0, ruling: None, at_once: MOST, shown: 0, alone: false, failed_before: 0 }
     }
 }
 
@@ -76,7 +75,7 @@ impl Ahead {
     }
 
     /// Shows `fault` event `index`, and those after it that no fault before it may change any more: those before
-    /// `until`.
+    /// `until`. To one that decides by their places they need not have come.
     pub(super) fn look(
         &mut self,
         fault: &mut dyn Fault,
@@ -85,11 +84,16 @@ impl Ahead {
         index: u32,
         until: u32,
     ) -> Result<(), Trap> {
-        let shown = arrived.some(index, until, if self.alone { 1 } else { self.at_once });
-        self.shown = shown.len();
-        match fault.events(call, index, shown)? {
+        let most = if self.alone { 1 } else { self.at_once };
+        let shown = if fault.hooks().ahead {
+            EventBatch::to_come(index, most)
+        } else {
+            arrived.some(index, until, most)
+        };
+        self.shown = shown.count;
+        match fault.events(call, shown)? {
             None => {
-                self.passed = index + shown.len() as u32;
+                self.passed = index + shown.count as u32;
                 self.ruling = None;
                 self.at_once = (self.at_once * 2).min(MOST);
             }

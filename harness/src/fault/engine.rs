@@ -347,6 +347,7 @@ impl AttemptFaults {
             all.events |= hooks.events;
             all.sizes |= hooks.sizes;
             all.data |= hooks.data;
+            all.ahead |= hooks.ahead;
             all.body |= hooks.body;
             all.finish |= hooks.finish;
             all.tick |= hooks.tick;
@@ -380,6 +381,8 @@ impl AttemptFaults {
             return false;
         }
         let seen = std::mem::replace(&mut self.switches, switches);
+        // What passes as far as the others go says nothing of one that is on now.
+        self.passed = 0;
         let before = self.met.len();
         for (index, slot) in self.engine.slots.iter().enumerate() {
             let is_new = slot.switch.load(Ordering::Relaxed) > seen && !self.meets(index);
@@ -419,9 +422,11 @@ impl AttemptFaults {
             return Ruling::pass();
         }
         let arrived = std::mem::take(&mut self.arrived);
-        let others = self.met.iter().filter(|met| self.engine.slots[met.slot].hooks.events).count() > 1;
-        // A fault is shown no event that one before it may still change.
-        let mut until = arrived.end();
+        let hooks = self.met.iter().map(|met| self.engine.slots[met.slot].hooks).filter(|hooks| hooks.events);
+        let others = hooks.clone().count() > 1;
+        // A fault is shown no event that one before it may still change. Where all decide by places, what they say
+        // reaches beyond what has come.
+        let mut until = if hooks.clone().all(|hooks| hooks.ahead) { u32::MAX } else { arrived.end() };
         let ruling = self.rule(
             "events",
             |hooks| hooks.events,

@@ -47,6 +47,9 @@ pub struct Hooks {
     pub sizes: bool,
     /// It is handed the payloads of events.
     pub data: bool,
+    /// What it decides of an event follows from the attempt and the event's place: it may be asked of events that have
+    /// not come yet.
+    pub ahead: bool,
     /// Called for the body of an answer that is no stream.
     pub body: bool,
     /// Called when the attempt has ended.
@@ -170,6 +173,37 @@ pub struct Parameter {
     pub meaning: String,
 }
 
+/// Events of one stream that a fault is shown in one call, in order.
+#[derive(Clone, Copy, Debug)]
+pub struct EventBatch<'a> {
+    /// The place of the first in its stream.
+    pub first: u32,
+    /// One or more.
+    pub count: usize,
+    /// Theirs; none where they have not come yet.
+    pub payloads: &'a [Bytes],
+}
+
+impl<'a> EventBatch<'a> {
+    /// Events that have come, from `first` on.
+    pub fn arrived(first: u32, payloads: &'a [Bytes]) -> Self {
+        Self { first, count: payloads.len(), payloads }
+    }
+
+    /// Events to come, for a fault that asked for [`Hooks::ahead`].
+    pub fn to_come(first: u32, count: usize) -> Self {
+        Self { first, count, payloads: &[] }
+    }
+
+    /// Those from place `from` of the batch on, `most` of them at most.
+    fn part(self, from: usize, most: usize) -> Self {
+        let count = (self.count - from).min(most);
+        let payloads =
+            if self.payloads.is_empty() { self.payloads } else { &self.payloads[from..from + count] };
+        Self { first: self.first + from as u32, count, payloads }
+    }
+}
+
 /// A fault, whatever it is written in. One instance a fault of the scenario: it may keep state.
 pub trait Fault: Send {
     /// The hooks it asked for when it was configured.
@@ -183,17 +217,12 @@ pub trait Fault: Send {
     fn request(&mut self, call: &Call<'_>, head: &RequestHead) -> Result<RequestVerdict, Trap>;
     /// The node's response head arrived.
     fn response(&mut self, call: &Call<'_>, head: &ResponseHead) -> Result<ResponseVerdict, Trap>;
-    /// SSE events of the response arrived together, from event `first` on; `payloads` are theirs. What it decides
-    /// of the first that shall not just pass; what comes after that one is asked about again.
-    fn events(
-        &mut self,
-        call: &Call<'_>,
-        first: u32,
-        payloads: &[Bytes],
-    ) -> Result<Option<EventRuling>, Trap>;
+    /// SSE events of the response arrived together, or are to come. What it decides of the first that shall not just
+    /// pass; what comes after that one is asked about again.
+    fn events(&mut self, call: &Call<'_>, batch: EventBatch<'_>) -> Result<Option<EventRuling>, Trap>;
     /// SSE event `index` of the response arrived by itself.
     fn event(&mut self, call: &Call<'_>, index: u32, payload: &Bytes) -> Result<EventVerdict, Trap> {
-        let ruling = self.events(call, index, std::slice::from_ref(payload))?;
+        let ruling = self.events(call, EventBatch::arrived(index, std::slice::from_ref(payload)))?;
         Ok(ruling.map_or(EventVerdict::Pass, |ruling| ruling.verdict))
     }
     /// The body of an answer that is no stream arrived whole.

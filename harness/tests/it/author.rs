@@ -250,6 +250,24 @@ fn a_plugin_that_decides_otherwise_of_events_that_come_together_is_found() -> Re
     let words =
         ["`events at once`", "shown together: event 3 is the first", "one by one: event 1 is the first"];
     assert!(words.iter().all(|words| said.err.contains(words)), "{}", said.err);
+    // One that says that places alone decide is asked twice.
+    let said =
+        squall(folder.path(), &["check", &forgetful().display().to_string(), "--with", "ahead = true"])?;
+    assert_eq!(said.code, Some(2), "{}", said.out);
+    let words = ["`events at once`", "shown together: event 2 is the first", "one by one: all pass"];
+    assert!(words.iter().all(|words| said.err.contains(words)), "{}", said.err);
+    Ok(())
+}
+
+#[test]
+fn a_plugin_can_not_decide_ahead_and_act() -> Result {
+    let folder = tempfile::tempdir()?;
+    let hostile = hostile().display().to_string();
+    let with = "does = \"foresee\", at = \"events\"";
+    let said = squall(folder.path(), &["check", &hostile, "--with", with])?;
+    assert_eq!(said.code, Some(2), "{}", said.out);
+    let words = "decide of events before they come (`ahead`), and to act on nodes or to know the time";
+    assert!(said.err.contains(words), "{}", said.err);
     Ok(())
 }
 

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use squall::clock::Nanos;
 use squall::correlation::{REQUEST_HEADER, Which};
 use squall::fault::{
-    BodyVerdict, Call, Canned, ConnectVerdict, Ending, Engine, EventRuling, EventVerdict, Fault, Hooks,
-    RequestHead, RequestVerdict, ResponseHead, ResponseVerdict, Trap,
+    BodyVerdict, Call, Canned, ConnectVerdict, Ending, Engine, EventBatch, EventRuling, EventVerdict, Fault,
+    Hooks, RequestHead, RequestVerdict, ResponseHead, ResponseVerdict, Trap,
 };
 use squall::name::{AttemptId, NodeName, RequestId};
 use squall::record::{AttemptEnd, Record};
@@ -56,11 +56,11 @@ impl Fault for Always {
     fn events(
         &mut self,
         _: &Call<'_>,
-        first: u32,
-        payloads: &[Bytes],
+        batch: EventBatch<'_>,
     ) -> std::result::Result<Option<EventRuling>, Trap> {
         let Self::Event(at, verdict) = self else { return Ok(None) };
-        let place = at.checked_sub(first).map(|place| place as usize).filter(|place| *place < payloads.len());
+        let place = at.checked_sub(batch.first).map(|place| place as usize);
+        let place = place.filter(|place| *place < batch.count);
         Ok(place.map(|place| EventRuling { place, verdict: verdict.clone() }))
     }
     fn body(&mut self, _: &Call<'_>, _: &Bytes) -> std::result::Result<BodyVerdict, Trap> {

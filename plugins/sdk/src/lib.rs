@@ -89,7 +89,8 @@ pub trait Plugin: Sized + 'static {
         ResponseVerdict::Pass
     }
     /// An SSE event has arrived ([`Hooks::EVENTS`]). Its size and its payload are in it with [`Hooks::SIZES`] and
-    /// [`Hooks::DATA`] only.
+    /// [`Hooks::DATA`] only. With [`Hooks::AHEAD`] it may not have come yet, and may never come: what is decided then
+    /// must follow from the attempt and the event's place alone, and in return it is asked of many in one call.
     fn event(&mut self, _attempt: &Attempt, _event: &Event) -> EventVerdict {
         EventVerdict::Pass
     }

@@ -10,8 +10,8 @@ use super::bindings::exports::squall::fault::plugin as wit;
 use super::bindings::squall::fault::types as wit_types;
 use super::in_a_line;
 use crate::fault::{
-    BodyVerdict, Call, Canned, ConnectVerdict, Description, Ending, EventRuling, EventVerdict, Hooks,
-    Parameter, RequestHead, RequestVerdict, ResponseHead, ResponseVerdict,
+    BodyVerdict, Call, Canned, ConnectVerdict, Description, Ending, EventBatch, EventRuling, EventVerdict,
+    Hooks, Parameter, RequestHead, RequestVerdict, ResponseHead, ResponseVerdict,
 };
 
 /// What one verdict may weigh.
@@ -31,6 +31,7 @@ pub(super) fn hooks(hooks: wit::Hooks) -> Hooks {
         events: hooks.contains(wit::Hooks::EVENTS),
         sizes: hooks.contains(wit::Hooks::SIZES),
         data: hooks.contains(wit::Hooks::DATA),
+        ahead: hooks.contains(wit::Hooks::AHEAD),
         body: hooks.contains(wit::Hooks::BODY),
         finish: hooks.contains(wit::Hooks::FINISH),
         tick: hooks.contains(wit::Hooks::TICK),
@@ -61,12 +62,13 @@ pub(super) fn attempt(call: &Call<'_>) -> wit::Attempt {
     }
 }
 
-/// Events from `first` on, with as much of them as was asked for.
-pub(super) fn batch(first: u32, payloads: &[Bytes], hooks: Hooks) -> wit::EventBatch {
+/// Events, with as much of them as was asked for.
+pub(super) fn batch(batch: EventBatch<'_>, hooks: Hooks) -> wit::EventBatch {
+    let EventBatch { first, count, payloads } = batch;
     let size = |payload: &Bytes| u32::try_from(payload.len()).unwrap_or(u32::MAX);
     wit::EventBatch {
         first,
-        count: payloads.len() as u32,
+        count: count as u32,
         sizes: hooks.sizes.then(|| payloads.iter().map(size).collect()),
         data: hooks.data.then(|| payloads.iter().map(|payload| payload.to_vec()).collect()),
     }

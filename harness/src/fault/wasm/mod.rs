@@ -21,8 +21,8 @@ use wasmtime::{Config, Store};
 
 use super::interface;
 use super::{
-    BodyVerdict, Call, ConnectVerdict, Description, EventRuling, Fault, Hooks, RequestHead, RequestVerdict,
-    ResponseHead, ResponseVerdict, Trap, TrapKind,
+    BodyVerdict, Call, ConnectVerdict, Description, EventBatch, EventRuling, Fault, Hooks, RequestHead,
+    RequestVerdict, ResponseHead, ResponseVerdict, Trap, TrapKind,
 };
 use crate::clock::Nanos;
 use cache::Cache;
@@ -188,6 +188,20 @@ impl Host {
     }
 }
 
+/// Hooks that can be called: nothing of an event is known before it comes but its place.
+fn sound(hooks: Hooks, acts: bool) -> Result<Hooks, String> {
+    let other = match hooks {
+        Hooks { ahead: true, sizes: true, .. } | Hooks { ahead: true, data: true, .. } => {
+            "to see what is in them"
+        }
+        Hooks { ahead: true, .. } if acts => "to act on nodes or to know the time, by what it imports",
+        _ => return Ok(hooks),
+    };
+    Err(format!(
+        "the plugin asks to decide of events before they come (`ahead`), and {other}: it can't have both"
+    ))
+}
+
 /// Refuses a name that is of another interface, or of another track of ours.
 fn known(name: &str) -> Result<(), Refusal> {
     let version = interface::version_of(name).ok_or_else(|| Refusal::Import(in_a_line(name)))?;
@@ -256,7 +270,8 @@ impl Plugin {
         let configured = self.call("configure", |plugin, store| plugin.call_configure(store, json))?;
         self.budget = DURING;
         json.clone_into(&mut self.config);
-        Ok(configured.map(|hooks| self.hooks = convert::hooks(hooks)))
+        let sound = configured.map(convert::hooks).and_then(|hooks| sound(hooks, self.acts));
+        Ok(sound.map(|hooks| self.hooks = hooks))
     }
 
     /// A fresh instance in place of this one, with the same parameters.
@@ -380,29 +395,24 @@ impl Fault for Plugin {
         self.checked("response", convert::response(verdict))
     }
 
-    fn events(
-        &mut self,
-        call: &Call<'_>,
-        first: u32,
-        payloads: &[Bytes],
-    ) -> Result<Option<EventRuling>, Trap> {
+    fn events(&mut self, call: &Call<'_>, batch: EventBatch<'_>) -> Result<Option<EventRuling>, Trap> {
         let attempt = convert::attempt(call);
         let (mut asked, mut fuel) = (0, 0);
-        while asked < payloads.len() {
-            let some = &payloads[asked..payloads.len().min(asked + self.events_at_once)];
-            let batch = convert::batch(first + asked as u32, some, self.hooks);
+        while asked < batch.count {
+            let some = batch.part(asked, self.events_at_once);
+            let shown = convert::batch(some, self.hooks);
             // As much for each as if it were shown by itself; the time that others wait has its bound nonetheless.
-            let budget = Budget { fuel: self.budget.fuel.saturating_mul(some.len() as u64), ..self.budget };
+            let budget = Budget { fuel: self.budget.fuel.saturating_mul(some.count as u64), ..self.budget };
             let ruling = self
-                .call_within(budget, "events", |plugin, store| plugin.call_events(store, attempt, &batch))?;
-            let ruling = self.checked("events", convert::event_ruling(ruling, some.len()))?;
-            self.events_at_once = self.room_for_events(ruling.as_ref().map_or(some.len(), |r| r.place + 1));
+                .call_within(budget, "events", |plugin, store| plugin.call_events(store, attempt, &shown))?;
+            let ruling = self.checked("events", convert::event_ruling(ruling, some.count))?;
+            self.events_at_once = self.room_for_events(ruling.as_ref().map_or(some.count, |r| r.place + 1));
             fuel += self.fuel_used;
             self.fuel_used = fuel;
             if let Some(EventRuling { place, verdict }) = ruling {
                 return Ok(Some(EventRuling { place: asked + place, verdict }));
             }
-            asked += some.len();
+            asked += some.count;
         }
         Ok(None)
     }

@@ -81,7 +81,8 @@ fn what_cannot_be_told_is_counted_and_decides_nothing() -> Result {
     let judged = judge(Manner::Forgets, None)?;
     let [by_header, by_message, by_trace, untold] = known(&judged);
     assert_eq!([by_header, by_message, by_trace], [0, 0, 0]);
-    assert!(untold > 80, "{}", judged.said);
+    // Some 80 requests are answered; what a fault answered itself is not looked for.
+    assert!(untold > 70, "{}", judged.said);
     assert_eq!(judged.report["counts"]["invented"], 0, "a node's marker can't be told: {}", judged.said);
     assert_eq!(judged.with("fail"), [].into(), "{}", judged.said);
     let open = judged.with("inconclusive");

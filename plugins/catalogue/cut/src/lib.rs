@@ -83,7 +83,7 @@ impl Plugin for Cut {
     fn hooks(&self) -> Hooks {
         match (self.how, self.after, self.in_tool_call) {
             (How::NoDone, ..) => Hooks::EVENTS | Hooks::DATA,
-            (_, CountOrShare::Count(_), false) => Hooks::EVENTS | Hooks::BODY,
+            (_, CountOrShare::Count(_), false) => Hooks::EVENTS | Hooks::AHEAD | Hooks::BODY,
             (_, CountOrShare::Count(_), true) => Hooks::EVENTS | Hooks::DATA | Hooks::FINISH,
             (_, CountOrShare::Share(_), _) => Hooks::REQUEST | Hooks::EVENTS | Hooks::BODY | Hooks::FINISH,
         }

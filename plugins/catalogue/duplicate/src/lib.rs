@@ -87,7 +87,7 @@ impl Plugin for Duplicate {
 
     fn hooks(&self) -> Hooks {
         match self.which {
-            Which::Repeat => Hooks::EVENTS,
+            Which::Repeat => Hooks::EVENTS | Hooks::AHEAD,
             Which::Reorder | Which::Replay => Hooks::EVENTS | Hooks::DATA | Hooks::FINISH,
         }
     }

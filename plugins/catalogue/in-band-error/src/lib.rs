@@ -40,7 +40,7 @@ impl Plugin for InBandError {
     }
 
     fn hooks(&self) -> Hooks {
-        Hooks::EVENTS | Hooks::BODY
+        Hooks::EVENTS | Hooks::AHEAD | Hooks::BODY
     }
 
     fn event(&mut self, _: &Attempt, event: &Event) -> EventVerdict {

@@ -143,8 +143,8 @@ impl Plugin for Latency {
     fn hooks(&self) -> Hooks {
         match self.place {
             Place::Request => Hooks::REQUEST,
-            Place::FirstToken => Hooks::RESPONSE | Hooks::EVENTS,
-            Place::Event => Hooks::EVENTS,
+            Place::FirstToken => Hooks::RESPONSE | Hooks::EVENTS | Hooks::AHEAD,
+            Place::Event => Hooks::EVENTS | Hooks::AHEAD,
         }
     }
 

@@ -28,7 +28,7 @@ impl Plugin for Stall {
     }
 
     fn hooks(&self) -> Hooks {
-        Hooks::EVENTS | Hooks::BODY
+        Hooks::EVENTS | Hooks::AHEAD | Hooks::BODY
     }
 
     fn event(&mut self, _: &Attempt, event: &Event) -> EventVerdict {

@@ -1,5 +1,6 @@
-//! A plugin with the mistake that is easiest to make without the SDK: it drops every second event that it is
-//! shown, and counts those again that come again after a ruling. For tests only.
+//! A plugin with the mistakes that are easiest to make without the SDK: it drops every second event that it is
+//! shown, and counts those again that come again after a ruling; or, with `ahead`, it says that it decides by an
+//! event's place alone, and drops the third that it is ever asked about. For tests only.
 
 use std::cell::Cell;
 
@@ -10,6 +11,7 @@ use squall_plugin::{
 
 thread_local! {
     static SHOWN: Cell<u32> = const { Cell::new(0) };
+    static AHEAD: Cell<bool> = const { Cell::new(false) };
 }
 
 struct Forgetful;
@@ -18,11 +20,17 @@ impl Guest for Forgetful {
     fn describe() -> Description {
         Description { summary: "Drops every second event that it is shown.".into(), parameters: Vec::new() }
     }
-    fn configure(_: String) -> Result<Hooks, String> {
-        Ok(Hooks::EVENTS)
+    fn configure(config: String) -> Result<Hooks, String> {
+        AHEAD.set(config.contains("ahead"));
+        Ok(if AHEAD.get() { Hooks::EVENTS | Hooks::AHEAD } else { Hooks::EVENTS })
     }
     fn events(_: Attempt, batch: EventBatch) -> Option<EventRuling> {
         let shown = SHOWN.get();
+        if AHEAD.get() {
+            let place = 2_u32.checked_sub(shown).filter(|place| *place < batch.count);
+            SHOWN.set(shown + place.map_or(batch.count, |place| place + 1));
+            return place.map(|place| EventRuling { place, verdict: EventVerdict::Drop });
+        }
         // It looks at all of them before it rules on any.
         SHOWN.set(shown + batch.count);
         let place = (0..batch.count).rfind(|place| (shown + place + 1).is_multiple_of(2))?;

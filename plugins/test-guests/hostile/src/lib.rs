@@ -47,6 +47,8 @@ words! {
         Accept = "accept",
         /// Lists the nodes it may touch.
         List = "list",
+        /// Asks to decide of events before they come, and to act.
+        Foresee = "foresee",
     }
 }
 
@@ -116,7 +118,7 @@ impl Hostile {
             Does::Refuse => acted(nodes::refuse(node)),
             Does::Accept => acted(nodes::accept(node)),
             Does::List => nodes::list().iter().map(|node| format!("{}/{} ", node.name, node.zone)).collect(),
-            Does::Huge | Does::Nonsense => String::new(),
+            Does::Huge | Does::Nonsense | Does::Foresee => String::new(),
         }
     }
 }
@@ -131,7 +133,11 @@ impl Plugin for Hostile {
     }
 
     fn hooks(&self) -> Hooks {
-        Hooks::all()
+        let all = Hooks::all();
+        match self.0.does {
+            Does::Foresee => all & !(Hooks::SIZES | Hooks::DATA),
+            _ => all & !Hooks::AHEAD,
+        }
     }
 
     fn connect(&mut self, _: &Attempt) -> ConnectVerdict {
