@@ -405,8 +405,8 @@ impl AttemptFaults {
         self.rule("response", |hooks| hooks.response, |asked| asked.slot.fault().response(&asked.call, head))
     }
 
-    /// Events of the response arrive together, from event `first` on: [`AttemptFaults::arrives`] hands each of
-    /// them over, before [`AttemptFaults::event`] is asked about the first.
+    /// All events before `first` have had their turn. [`AttemptFaults::arrives`] hands over each of those that arrive
+    /// together, before [`AttemptFaults::event`] is asked about the first of them.
     pub fn arrive_from(&mut self, first: u32) {
         self.arrived.begin(first);
     }
@@ -441,11 +441,6 @@ impl AttemptFaults {
         self.arrived = arrived;
         self.passed = until;
         ruling
-    }
-
-    /// All events that had arrived have had their turn.
-    pub fn none_waits(&mut self) {
-        self.arrived.begin(self.arrived.end());
     }
 
     /// The body of an answer that is no stream has arrived whole.

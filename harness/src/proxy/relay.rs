@@ -175,6 +175,7 @@ impl Relay {
         let mut events = Vec::new();
         let mut seen = self.scanner.events;
         let mut index = seen;
+        self.entry.faults.arrive_from(index);
         loop {
             let frame = match next.take().map(|frame| Ok(Some(Ok(frame)))) {
                 Some(frame) => frame,
@@ -197,7 +198,6 @@ impl Relay {
             self.entry.faults.catch_up();
             let mut passed = Passed::of(data.clone());
             parser.push(data);
-            self.entry.faults.arrive_from(index);
             events.extend(std::iter::from_fn(|| Some(self.arrived(parser.next_event()?))));
             for event in events.drain(..) {
                 seen += 1;
@@ -224,7 +224,7 @@ impl Relay {
                     Err(Gone) => return,
                 }
             }
-            self.entry.faults.none_waits();
+            self.entry.faults.arrive_from(index);
             if self.flush(&mut passed).await.is_err() {
                 return;
             }
