@@ -16,7 +16,7 @@ const HERD: &str = "no herd at failback";
 
 /// A herd comes in the first moments after a node's return.
 const HERD_WITHIN: Duration = Duration::from_secs(5);
-/// Times its fair share of what is in flight that a node may hold; see [`largest_share`].
+/// Times its share of what is in flight that a node may hold; see [`largest_share`].
 const HERD_TIMES: f64 = 2.0;
 /// So few requests at once are a herd nowhere.
 const HERD_FLOOR: u64 = 8;
